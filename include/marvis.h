@@ -1,0 +1,345 @@
+/* marvis.h - the public interface of libmarvis.
+ *
+ * Text to speech with Marvis and CSM checkpoints on an ordinary CPU. A checkpoint is opened once as
+ * a marvis_model (read-only, shared between threads); each utterance runs in a marvis_session that
+ * yields 24 kHz audio frame by frame (80 ms each).
+ *
+ * Conventions, unless a function says otherwise:
+ *  - functions that can fail return marvis_status; results go to trailing out-parameters, which are
+ *    set to NULL or 0 on failure;
+ *  - `err` may be NULL; when given, it is filled on failure and left alone on success;
+ *  - strings are UTF-8 and NUL-terminated; the library copies what it keeps;
+ *  - settings structs are filled by their _init function, which also sets struct_size, and then
+ *    adjusted by the caller;
+ *  - the library never prints, exits, reads the environment or installs signal handlers.
+ *
+ * Sources of the model: Marvis-Labs/marvis-tts, SesameAILabs/csm, Kyutai's moshi (Mimi).
+ */
+#ifndef MARVIS_H
+#define MARVIS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MARVIS_API __attribute__((visibility("default")))
+#define MARVIS_CHECK __attribute__((warn_unused_result))
+#else
+#define MARVIS_API
+#define MARVIS_CHECK
+#endif
+
+/* ---- status and errors ---------------------------------------------------------------------- */
+
+/* name, value, text. The one place where a status is defined. */
+#define MARVIS_STATUS_LIST(X)                                                                      \
+    X(OK, 0, "ok")                                                                                 \
+    X(ERR_CALL, -1, "the call was wrong (an argument out of range, or out of order)")              \
+    X(ERR_MEMORY, -2, "out of memory")                                                             \
+    X(ERR_IO, -3, "a file could not be read or written")                                           \
+    X(ERR_NOT_FOUND, -4, "a file that is needed was not found")                                    \
+    X(ERR_FORMAT, -5, "a file is damaged or not of the format it claims")                          \
+    X(ERR_CONFIG, -6, "the model's configuration is missing a value or has an impossible one")     \
+    X(ERR_TENSOR, -7, "a tensor is missing, unexpected, or has the wrong shape or type")           \
+    X(ERR_TOKENIZER, -8, "the tokenizer file is damaged or of an unsupported kind")                \
+    X(ERR_UNSUPPORTED, -9, "valid, but not supported by this build")                               \
+    X(ERR_INPUT, -10, "the text, codes or audio given cannot be used")                             \
+    X(ERR_TOO_LONG, -11, "the prompt does not fit the model's context")                            \
+    X(ERR_INTERNAL, -12, "an internal error; please report it")
+
+typedef enum marvis_status {
+#define MARVIS_STATUS_ENUM(name, value, text) MARVIS_##name = value,
+    MARVIS_STATUS_LIST(MARVIS_STATUS_ENUM)
+#undef MARVIS_STATUS_ENUM
+} marvis_status;
+
+/* What failed, in one line fit for a person: it names the file, tensor or option and what to do. */
+typedef struct marvis_error {
+    marvis_status status;
+    int64_t position;   /* byte offset in the file or text that was being read, or -1 */
+    char message[1024]; /* NUL-terminated, no newline */
+} marvis_error;
+
+/* The text of a status; never NULL. Any thread. */
+MARVIS_API const char *marvis_status_text(marvis_status status);
+
+/* The library's version, "MAJOR.MINOR.PATCH". Any thread. */
+MARVIS_API const char *marvis_version(void);
+
+typedef enum marvis_log_level {
+    MARVIS_LOG_DEBUG = 0,
+    MARVIS_LOG_INFO = 1,
+    MARVIS_LOG_WARNING = 2
+} marvis_log_level;
+
+/* Receives one line without a newline. May be called from any thread that calls the library. */
+typedef void (*marvis_log_fn)(void *ctx, marvis_log_level level, const char *line);
+
+/* ---- engine: threads and kernels ------------------------------------------------------------ */
+
+/* Threads, CPU kernels and the log. Shared by any number of models and sessions; all sessions of one
+ * engine take turns on its threads, one step at a time. */
+typedef struct marvis_engine marvis_engine;
+
+typedef struct marvis_engine_settings {
+    size_t struct_size;
+    int n_threads;     /* 1..256; 0 = one per core that this process may run on */
+    const char *cpu;   /* kernel tier: NULL or "auto", "scalar", "avx2", "avx512", "neon" */
+    marvis_log_fn log; /* NULL = silent */
+    void *log_ctx;
+} marvis_engine_settings;
+
+MARVIS_API void marvis_engine_settings_init(marvis_engine_settings *settings);
+
+/* Creates an engine. settings NULL = defaults. The caller destroys it after its models.
+ * ERR_CALL: a number out of range or an unknown tier; ERR_UNSUPPORTED: this CPU lacks the tier.
+ *
+ *     marvis_engine *engine;
+ *     marvis_model *model;
+ *     marvis_error err;
+ *     if (marvis_engine_create(NULL, &engine, &err) != MARVIS_OK ||
+ *         marvis_model_open(engine, "path/to/model", NULL, &model, &err) != MARVIS_OK)
+ *         fprintf(stderr, "%s\n", err.message);
+ */
+MARVIS_API MARVIS_CHECK marvis_status marvis_engine_create(const marvis_engine_settings *settings,
+                                                           marvis_engine **engine,
+                                                           marvis_error *err);
+
+/* Frees *engine and sets it to NULL; *engine NULL is allowed. */
+MARVIS_API void marvis_engine_destroy(marvis_engine **engine);
+
+/* Name of the kernel tier in use ("avx2", ...) and the number of threads. */
+MARVIS_API const char *marvis_engine_cpu(const marvis_engine *engine);
+MARVIS_API int marvis_engine_n_threads(const marvis_engine *engine);
+
+/* ---- model ---------------------------------------------------------------------------------- */
+
+/* A checkpoint (backbone, depth decoder, codec, tokenizer): read-only once open, shared by threads. */
+typedef struct marvis_model marvis_model;
+
+typedef enum marvis_weights {
+    MARVIS_WEIGHTS_AUTO = 0, /* f32, f16 and bf16 as they lie; quantised ones widened to bf16 */
+    MARVIS_WEIGHTS_F32 = 1,  /* everything widened to f32: exact, twice the memory */
+    MARVIS_WEIGHTS_BF16 = 2  /* everything rounded to bf16 */
+} marvis_weights;
+
+typedef struct marvis_model_settings {
+    size_t struct_size;
+    const char *codec;     /* Mimi weights file, or NULL: in the checkpoint, beside it, or the cache */
+    const char *tokenizer; /* tokenizer.json, or NULL: beside the checkpoint, then the cache */
+    const char *config;    /* config.json, or a row of docs/MODEL.md ("marvis-250m", "marvis-100m",
+                              "csm-1b"), or NULL: beside the checkpoint, else matched by shapes */
+    const char *hub_cache; /* Hugging Face cache folder that holds models--*; NULL: not searched */
+    int strict;            /* 1: a tensor that nobody knows is an error, not a warning */
+    int no_codec;          /* 1: open without a codec (trace and tokenize need none) */
+    int no_tokenizer;      /* 1: open without a tokenizer */
+    marvis_weights weights;
+} marvis_model_settings;
+
+MARVIS_API void marvis_model_settings_init(marvis_model_settings *settings);
+
+/* Opens a checkpoint: `path` is a folder, a .safetensors file, an .index.json, or the name of a
+ * model in hub_cache ("owner/name"). Layouts are told apart by tensor names (docs/MODEL.md). Every
+ * tensor is checked. The engine must outlive the model. settings NULL = defaults. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_open(marvis_engine *engine, const char *path,
+                                                        const marvis_model_settings *settings,
+                                                        marvis_model **model, marvis_error *err);
+
+/* Frees *model and sets it to NULL; *model NULL is allowed. Its sessions must be gone. */
+MARVIS_API void marvis_model_destroy(marvis_model **model);
+
+/* What the model is, as a JSON object: layout, dimensions, weight types, bytes, files, tokenizer,
+ * sampling defaults. The caller frees *json with marvis_free. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_describe(const marvis_model *model, char **json,
+                                                            marvis_error *err);
+
+/* Frees memory that this library handed to the caller; NULL is allowed. */
+MARVIS_API void marvis_free(void *memory);
+
+MARVIS_API int marvis_model_n_codebooks(const marvis_model *model); /* 32 in Marvis and CSM */
+MARVIS_API int marvis_model_audio_vocab(const marvis_model *model); /* V: logits per codebook */
+MARVIS_API int marvis_model_width(const marvis_model *model);       /* D: backbone width */
+MARVIS_API int marvis_model_max_positions(const marvis_model *model);
+MARVIS_API int marvis_model_sample_rate(const marvis_model *model);   /* Hz; 24000 */
+MARVIS_API int marvis_model_frame_samples(const marvis_model *model); /* 1920 = 80 ms; 0: no codec */
+
+/* Token ids of one prompt segment, BOS "[speaker]text" EOS, as the model is fed with them. Special
+ * tokens spelled out in `text` are ordinary characters. len_bytes may hold NULs and invalid UTF-8.
+ * *ids is freed by the caller with marvis_free. speaker 0..999999. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_tokenize(const marvis_model *model, int speaker,
+                                                            const char *text, size_t len_bytes,
+                                                            int32_t **ids, size_t *n_ids,
+                                                            marvis_error *err);
+
+/* ---- sampling ------------------------------------------------------------------------------- */
+
+typedef struct marvis_sampling {
+    float temperature; /* > 0; 0 = greedy: the largest logit, the lowest code among equals */
+    int top_k;         /* keep exactly the k largest logits, ties going to the lower code; 0 = all */
+    float top_p;       /* then keep the smallest set whose probability reaches p; 0 < p <= 1 */
+} marvis_sampling;
+
+/* ---- session -------------------------------------------------------------------------------- */
+
+/* One voice speaking one utterance at a time. Belongs to one thread at a time. */
+typedef struct marvis_session marvis_session;
+
+typedef enum marvis_stop {
+    MARVIS_STOP_NONE = 0,      /* still speaking */
+    MARVIS_STOP_EOS = 1,       /* the model ended the utterance: a frame of zero codes */
+    MARVIS_STOP_CAP = 2,       /* max_frames reached */
+    MARVIS_STOP_CANCELLED = 3, /* marvis_session_cancel */
+    MARVIS_STOP_RUNAWAY = 4    /* the guard: identical frames, or silence that does not end */
+} marvis_stop;
+
+MARVIS_API const char *marvis_stop_text(marvis_stop stop); /* "eos", "cap", ... */
+
+typedef struct marvis_session_settings {
+    size_t struct_size;
+    int speaker;              /* the number in "[0]text" */
+    marvis_sampling codebook0; /* backbone's codebook 0 */
+    marvis_sampling depth;     /* codebooks 1.. of the depth decoder */
+    uint64_t seed;             /* same seed, same codes, for any number of threads */
+    int n_codebooks;           /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
+    int max_frames;            /* cap in frames of 80 ms; 1125 = 90 s */
+    int guard;                 /* 1: stop runaway speech (docs/MODEL.md says when) */
+} marvis_session_settings;
+
+/* Fills settings with the model's defaults: its generation_config where it has one, else temperature
+ * 0.9 and top-k 50; all codebooks; 90 s; guard on; seed 0. */
+MARVIS_API void marvis_session_settings_init(marvis_session_settings *settings,
+                                             const marvis_model *model);
+
+/* Creates a session. settings NULL = defaults. The model must outlive it and have a codec.
+ * ERR_CALL names the setting that is out of range. */
+MARVIS_API MARVIS_CHECK marvis_status
+marvis_session_create(const marvis_model *model, const marvis_session_settings *settings,
+                      marvis_session **session, marvis_error *err);
+
+/* Frees *session and sets it to NULL; *session NULL is allowed. */
+MARVIS_API void marvis_session_destroy(marvis_session **session);
+
+/* Appends text to the utterance to come. May be called repeatedly, until the first step.
+ * ERR_CALL after the first step; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_push_text(marvis_session *session,
+                                                               const char *text, size_t len_bytes,
+                                                               marvis_error *err);
+
+/* One frame of speech. Pointers belong to the session and hold until its next call. */
+typedef struct marvis_frame {
+    const int32_t *codes; /* [n_codebooks]; NULL when stop is not NONE */
+    const float *pcm;     /* [n_samples], nominally -1..1 but not clamped; NULL when stop is not NONE */
+    int n_codebooks;
+    int n_samples;    /* marvis_model_frame_samples, or 0 */
+    marvis_stop stop; /* NONE, or why the utterance is over: then there is no audio in this frame */
+} marvis_frame;
+
+/* Generates and decodes the next frame. The first call also runs the prompt. Once it has reported a
+ * stop it reports the same again, until marvis_session_reset.
+ * ERR_INPUT: the text is empty; ERR_TOO_LONG: it does not fit beside max_frames. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_step(marvis_session *session,
+                                                          marvis_frame *frame, marvis_error *err);
+
+/* Asks a running step loop to stop; the next step (or the one under way, at its end) reports
+ * MARVIS_STOP_CANCELLED. Any thread, async-signal-safe. */
+MARVIS_API void marvis_session_cancel(marvis_session *session);
+
+/* Forgets the utterance, its text and a cancel; keeps the settings. The random numbers start again
+ * from `seed`. */
+MARVIS_API void marvis_session_reset(marvis_session *session, uint64_t seed);
+
+typedef struct marvis_session_timing {
+    size_t struct_size;
+    int n_prompt;       /* positions of the prompt */
+    int n_frames;       /* frames generated */
+    double prefill_s;   /* seconds spent on the prompt */
+    double backbone_s;  /* on backbone steps and codebook 0 */
+    double depth_s;     /* on the depth decoder, its heads and sampling */
+    double codec_s;     /* on Mimi */
+    double first_pcm_s; /* from the start of the first step to the first audio */
+} marvis_session_timing;
+
+/* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */
+MARVIS_API void marvis_session_timing_get(const marvis_session *session,
+                                          marvis_session_timing *timing);
+
+/* ---- codec ---------------------------------------------------------------------------------- */
+
+/* A Mimi decoder with its streaming state. Belongs to one thread at a time. */
+typedef struct marvis_decoder marvis_decoder;
+
+/* Creates a decoder on the model's codec, for the first n_codebooks codebooks (0 = all). */
+MARVIS_API MARVIS_CHECK marvis_status marvis_decoder_create(const marvis_model *model,
+                                                            int n_codebooks,
+                                                            marvis_decoder **decoder,
+                                                            marvis_error *err);
+MARVIS_API void marvis_decoder_destroy(marvis_decoder **decoder);
+
+/* Decodes n_frames frames: codes [n_frames][n_codebooks] to pcm [n_frames * frame_samples]. Chunks of
+ * any size give the same samples. ERR_INPUT: a code outside the codec's codebook; nothing is decoded
+ * then and the state is unchanged. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_decoder_decode(marvis_decoder *decoder,
+                                                            const int32_t *codes, size_t n_frames,
+                                                            float *pcm, marvis_error *err);
+
+/* Back to the state of a new decoder. */
+MARVIS_API void marvis_decoder_reset(marvis_decoder *decoder);
+
+/* Opens a Mimi file alone (moshi or transformers naming) as a model without backbone and tokenizer:
+ * good for marvis_decoder_create. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_codec_open(marvis_engine *engine, const char *path,
+                                                        const marvis_model_settings *settings,
+                                                        marvis_model **model, marvis_error *err);
+
+/* ---- trace ---------------------------------------------------------------------------------- */
+
+/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its reference.
+ *   tokens [n_prompt][C+1] int32, audio columns 0..C-1, text last; mask [n_prompt][C+1], 0 or 1;
+ *   frames [n_frames][C] int32, the frames forced after the prompt;
+ *   hidden [n_frames][D], the backbone's final-norm state from which frame t is predicted;
+ *   logits [n_frames][C][V], row (t,0) from the codebook-0 head, row (t,i) from head i with codes
+ *   0..i-1 of frame t forced.
+ * hidden and logits are the caller's; either may be NULL. ERR_INPUT names the id out of range. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *model,
+                                                         const int32_t *tokens, const uint8_t *mask,
+                                                         size_t n_prompt, const int32_t *frames,
+                                                         size_t n_frames, float *hidden,
+                                                         float *logits, marvis_error *err);
+
+/* ---- tensor files (safetensors) ------------------------------------------------------------- */
+
+/* A safetensors file opened for reading, every header checked. Read-only; any thread. */
+typedef struct marvis_tensors marvis_tensors;
+
+MARVIS_API MARVIS_CHECK marvis_status marvis_tensors_open(const char *path, marvis_tensors **tensors,
+                                                          marvis_error *err);
+MARVIS_API void marvis_tensors_close(marvis_tensors **tensors);
+
+/* Finds a tensor: its safetensors type name ("F32", "I32", ...), shape (n_dims values, at most 8)
+ * and bytes (little-endian, any alignment; they belong to `tensors`). ERR_TENSOR: no such tensor. */
+typedef struct marvis_tensor_view {
+    const char *type;
+    int n_dims;
+    int64_t shape[8];
+    const void *data;
+    size_t len_bytes;
+} marvis_tensor_view;
+MARVIS_API MARVIS_CHECK marvis_status marvis_tensors_find(const marvis_tensors *tensors,
+                                                          const char *name,
+                                                          marvis_tensor_view *view,
+                                                          marvis_error *err);
+
+/* Writes n tensors as a safetensors file, whole or not at all (a temporary file is renamed). */
+MARVIS_API MARVIS_CHECK marvis_status marvis_tensors_write(const char *path, size_t n,
+                                                           const char *const *names,
+                                                           const marvis_tensor_view *views,
+                                                           marvis_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,254 @@
+/* file.c - see file.h. POSIX: open, fstat, mmap, opendir, rename. */
+#include "base/file.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static marvis_status fail_errno(marvis_error *err, const char *path, const char *what, int error) {
+    marvis_status status =
+        error == ENOENT || error == ENOTDIR ? MARVIS_ERR_NOT_FOUND : MARVIS_ERR_IO;
+    return mv_fail(err, status, "%s: cannot %s: %s", path, what, strerror(error));
+}
+
+/* Opens a regular file for reading and tells its length. */
+static marvis_status open_regular(const char *path, int *fd, size_t *len, marvis_error *err) {
+    /* O_NONBLOCK: a FIFO in the place of a file is refused below instead of waiting for a writer */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) return fail_errno(err, path, "open the file", errno);
+    struct stat st;
+    if (fstat(*fd, &st) != 0) {
+        int error = errno;
+        close(*fd);
+        return fail_errno(err, path, "read the file's size", error);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(*fd);
+        return mv_fail(err, MARVIS_ERR_IO, "%s: is %s, a regular file is needed", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "not a file");
+    }
+    *len = (size_t)st.st_size;
+    return MARVIS_OK;
+}
+
+marvis_status mv_map_open(const char *path, mv_map *map, marvis_error *err) {
+    *map = (mv_map){0};
+    int fd;
+    size_t len;
+    MV_TRY(open_regular(path, &fd, &len, err));
+    if (len == 0) {
+        close(fd);
+        return MARVIS_OK;
+    }
+    void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+    int error = errno;
+    close(fd);
+    if (data == MAP_FAILED) return fail_errno(err, path, "map the file into memory", error);
+    map->data = data;
+    map->len = len;
+    return MARVIS_OK;
+}
+
+void mv_map_close(mv_map *map) {
+    if (map->data) munmap((void *)(uintptr_t)map->data, map->len);
+    *map = (mv_map){0};
+}
+
+marvis_status mv_file_read(const char *path, size_t max_len, char **data, size_t *len,
+                           marvis_error *err) {
+    *data = NULL;
+    *len = 0;
+    int fd;
+    size_t size;
+    MV_TRY(open_regular(path, &fd, &size, err));
+    if (size > max_len) {
+        close(fd);
+        return mv_fail(err, MARVIS_ERR_FORMAT, "%s: %zu bytes, more than the %zu expected here",
+                       path, size, max_len);
+    }
+    char *text = mv_alloc(size + 1, 1);
+    if (!text) {
+        close(fd);
+        return mv_fail_memory(err, size + 1, path);
+    }
+    size_t have = 0;
+    while (have < size) {
+        ssize_t n = read(fd, text + have, size - have);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            int error = errno;
+            close(fd);
+            mv_free(text);
+            return fail_errno(err, path, "read the file", error);
+        }
+        if (n == 0) break; /* shorter than it was a moment ago */
+        have += (size_t)n;
+    }
+    close(fd);
+    text[have] = '\0';
+    *data = text;
+    *len = have;
+    return MARVIS_OK;
+}
+
+bool mv_file_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool mv_dir_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *mv_path_join(const char *dir, const char *name) {
+    size_t n = strlen(dir), m = strlen(name), size;
+    if (!mv_add_size(n, m, &size) || !mv_add_size(size, 2, &size)) return NULL;
+    char *path = mv_alloc(size, 1);
+    if (path) snprintf(path, size, "%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
+    return path;
+}
+
+char *mv_path_dir(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return mv_strdup(".");
+    return mv_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+marvis_status mv_dir_list(const char *path, char ***names, size_t *n, marvis_error *err) {
+    *names = NULL;
+    *n = 0;
+    DIR *dir = opendir(path);
+    if (!dir) return fail_errno(err, path, "open the folder", errno);
+    char **list = NULL;
+    size_t count = 0, capacity = 0;
+    marvis_status status = MARVIS_OK;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (count == capacity) {
+            size_t wanted = capacity ? 2 * capacity : 16;
+            char **grown = mv_grow(list, wanted, sizeof *list);
+            if (!grown) {
+                status = mv_fail_memory(err, wanted * sizeof *list, path);
+                break;
+            }
+            list = grown;
+            capacity = wanted;
+        }
+        list[count] = mv_strdup(entry->d_name);
+        if (!list[count]) {
+            status = mv_fail_memory(err, sizeof entry->d_name, path);
+            break;
+        }
+        count++;
+    }
+    closedir(dir);
+    if (status != MARVIS_OK) {
+        mv_names_free(&list, count);
+        return status;
+    }
+    if (count) qsort(list, count, sizeof *list, compare_names);
+    *names = list;
+    *n = count;
+    return MARVIS_OK;
+}
+
+void mv_names_free(char ***names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        mv_free((*names)[i]);
+    mv_free(*names);
+    *names = NULL;
+}
+
+struct mv_writer {
+    int fd;
+    char *path; /* owned */
+    char *temp; /* owned */
+};
+
+static void writer_free(mv_writer **writer, bool remove_temp) {
+    mv_writer *w = *writer;
+    *writer = NULL;
+    if (!w) return;
+    if (w->fd >= 0) close(w->fd);
+    if (remove_temp && w->temp) unlink(w->temp);
+    mv_free(w->path);
+    mv_free(w->temp);
+    mv_free(w);
+}
+
+marvis_status mv_writer_open(const char *path, mv_writer **writer, marvis_error *err) {
+    *writer = NULL;
+    size_t size = strlen(path) + 16;
+    mv_writer *w = mv_alloc(1, sizeof *w);
+    if (!w) return mv_fail_memory(err, sizeof *w, path);
+    w->fd = -1;
+    w->path = mv_strdup(path);
+    char *temp = mv_alloc(size, 1);
+    if (!w->path || !temp) {
+        mv_free(temp);
+        writer_free(&w, false);
+        return mv_fail_memory(err, size, path);
+    }
+    snprintf(temp, size, "%s.XXXXXX", path);
+    w->fd = mkstemp(temp);
+    if (w->fd < 0) {
+        int error = errno;
+        mv_free(temp);
+        writer_free(&w, false);
+        return mv_fail(err, MARVIS_ERR_IO, "%s: cannot create the file: %s", path, strerror(error));
+    }
+    w->temp = temp;
+    fchmod(w->fd, 0644); /* mkstemp's 0600 would surprise; a failure only keeps it */
+    *writer = w;
+    return MARVIS_OK;
+}
+
+marvis_status mv_writer_write(mv_writer *writer, const void *data, size_t len, marvis_error *err) {
+    const char *bytes = data;
+    while (len) {
+        ssize_t n = write(writer->fd, bytes, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0)
+            return mv_fail(err, MARVIS_ERR_IO, "%s: cannot write: %s", writer->path,
+                           strerror(n < 0 ? errno : EIO));
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return MARVIS_OK;
+}
+
+marvis_status mv_writer_commit(mv_writer **writer, marvis_error *err) {
+    mv_writer *w = *writer;
+    int fd = w->fd;
+    w->fd = -1;
+    if (close(fd) != 0 || rename(w->temp, w->path) != 0) {
+        marvis_status status =
+            mv_fail(err, MARVIS_ERR_IO, "%s: cannot write: %s", w->path, strerror(errno));
+        writer_free(writer, true);
+        return status;
+    }
+    writer_free(writer, false);
+    return MARVIS_OK;
+}
+
+void mv_writer_abort(mv_writer **writer) { writer_free(writer, true); }
+
+double mv_now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

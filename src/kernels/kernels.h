@@ -1,0 +1,50 @@
+/* kernels.h - the kernel table: every inner loop whose speed matters, one implementation per tier.
+ * Scalar C (kernels/scalar_*.c) is the plain reading of the contract and shares nothing with the SIMD
+ * files. Select once with mv_kernels_get; the table is constant and safe in every thread. */
+#ifndef MV_KERNELS_H
+#define MV_KERNELS_H
+
+#include "base/cpu.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum mv_wtype { MV_W_F32, MV_W_F16, MV_W_BF16, MV_N_WTYPES } mv_wtype;
+
+/* y[b*ldy + r] = sum over c < n_cols of w[r][c] * x[b*ldx + c], for r < n_rows, b < n_batch.
+ *   w: row r starts at (const char *)w + r*row_bytes; any alignment (files are mapped as they lie).
+ *   x, y: f32, any element alignment; y may not overlap w or x. x rows may overlap (ldx < n_cols):
+ *   convolutions use it. n_cols may be any value >= 1; nothing past a row's end is read.
+ * Accumulates in f32. The result for (r, b) depends only on row r, x row b and n_cols: never on
+ * n_rows, n_batch, the position of r or b in the call, or alignment (bit-exact on one tier). */
+typedef void (*mv_matmul_fn)(float *y, size_t ldy, const void *w, size_t row_bytes, const float *x,
+                             size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch);
+
+typedef struct mv_kernels {
+    mv_tier tier;
+    mv_matmul_fn matmul[MV_N_WTYPES];
+
+    /* sum of a[i]*b[i]; n >= 0; any alignment */
+    float (*dot)(const float *a, const float *b, size_t n);
+    /* y[i] += a * x[i]; no overlap */
+    void (*axpy)(float *y, float a, const float *x, size_t n);
+    /* y[i] = silu(g[i]) * u[i], silu(v) = v / (1 + exp(-v)); y may be g or u. Relative error < 1e-6;
+     * exact limits for +-large (no NaN from finite input). */
+    void (*silu_mul)(float *y, const float *g, const float *u, size_t n);
+    /* x[i] = x[i] > 0 ? x[i] : exp(x[i]) - 1, in place from src (dst may be src); absolute error
+     * < 1e-7, relative error < 2e-6 near 0 */
+    void (*elu)(float *dst, const float *src, size_t n);
+    /* exact (erf) GELU: x/2 (1 + erf(x/sqrt 2)); dst may be src; error < 1e-6 relative to |x| */
+    void (*gelu)(float *dst, const float *src, size_t n);
+    /* in place: x = exp(x - max) / sum; n >= 1; -INFINITY entries become 0 (not all may be) */
+    void (*softmax)(float *x, size_t n);
+} mv_kernels;
+
+/* The element size in bytes of a weight type. */
+size_t mv_wtype_bytes(mv_wtype type);
+const char *mv_wtype_name(mv_wtype type); /* "f32", "f16", "bf16" */
+
+/* The table of a tier; NULL when it is not compiled in or this machine lacks it. */
+const mv_kernels *mv_kernels_get(mv_tier tier);
+
+#endif

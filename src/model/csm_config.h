@@ -1,0 +1,62 @@
+/* csm_config.h - the numbers of a CSM / Marvis model, from its config.json (mlx-audio, Marvis-Labs or
+ * transformers spelling), a flavour table, or the shapes of its tensors. */
+#ifndef MV_MODEL_CSM_CONFIG_H
+#define MV_MODEL_CSM_CONFIG_H
+
+#include "format/checkpoint.h"
+#include "model/mimi.h"
+#include "nn/ops.h"
+
+/* One Llama tower. */
+typedef struct mv_llama_config {
+    int n_layers, width, mlp_width, n_heads, n_kv_heads, head_dim;
+    int max_positions;
+    float norm_eps;
+    mv_rope_config rope;
+    int rope_interleaved; /* set by the layout: 1 original/MLX, 0 transformers */
+} mv_llama_config;
+
+/* Defaults of generation_config.json; has_* says which were given. */
+typedef struct mv_generation_config {
+    bool has_temperature, has_top_k, has_top_p, has_do_sample;
+    float temperature, top_p;
+    int top_k;
+    bool do_sample;
+} mv_generation_config;
+
+typedef struct mv_csm_config {
+    int text_vocab;       /* Vt */
+    int audio_vocab;      /* V = 2051 */
+    int n_codebooks;      /* 32 */
+    int codebook_eos;     /* 0 */
+    int codebook_pad;     /* 2050 */
+    mv_llama_config backbone, depth;
+    int bos_id, eos_id;   /* text ids around a segment; -1: take the tokenizer's template */
+    bool speaker_prefix_space; /* "[0] text" (Miso fork) */
+    bool tied_audio_tables;    /* tie_codebooks_embeddings */
+    mv_quant_config quant;
+    bool has_codec;            /* codec_config present (transformers) */
+    mv_mimi_config codec;      /* valid when has_codec, else Mimi's own numbers */
+    mv_generation_config gen_codebook0, gen_depth;
+    char source[128];          /* "config.json", "flavour marvis-250m", "shapes matched marvis-250m" */
+    void *json;                /* owned json_t *, kept alive for quant.overrides */
+} mv_csm_config;
+
+/* Reads config.json text. Every number is range-checked; ERR_CONFIG names path and key. */
+MV_CHECK marvis_status mv_csm_config_parse(const char *json, size_t len, const char *path,
+                                           mv_csm_config *config, marvis_error *err);
+/* generation_config.json text, into gen_codebook0 and gen_depth. */
+MV_CHECK marvis_status mv_generation_config_parse(const char *json, size_t len, const char *path,
+                                                  mv_csm_config *config, marvis_error *err);
+/* By name of a row of docs/MODEL.md ("marvis-250m"); ERR_CONFIG lists the names. */
+MV_CHECK marvis_status mv_csm_config_flavour(const char *name, mv_csm_config *config,
+                                             marvis_error *err);
+/* By the shapes of the checkpoint's tensors: the row that they match. ERR_CONFIG when none does. */
+MV_CHECK marvis_status mv_csm_config_match(const mv_checkpoint *ckpt, mv_csm_config *config,
+                                           marvis_error *err);
+/* A transformers MimiModel config.json (alone, or the codec_config object). */
+MV_CHECK marvis_status mv_mimi_config_parse(const char *json, size_t len, const char *path,
+                                            mv_mimi_config *config, marvis_error *err);
+void mv_csm_config_deinit(mv_csm_config *config);
+
+#endif

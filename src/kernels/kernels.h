@@ -28,6 +28,8 @@ typedef struct mv_kernels {
     float (*dot)(const float *a, const float *b, size_t n);
     /* y[i] += a * x[i]; no overlap */
     void (*axpy)(float *y, float a, const float *x, size_t n);
+    /* The element-wise kernels below (silu_mul, elu, gelu) give an element a result that depends on
+     * its value alone: the same in the vector body and in the tail, whatever n and the offset are. */
     /* y[i] = silu(g[i]) * u[i], silu(v) = v / (1 + exp(-v)); y may be g or u. Relative error < 1e-6;
      * exact limits for +-large (no NaN from finite input). */
     void (*silu_mul)(float *y, const float *g, const float *u, size_t n);

@@ -4,17 +4,9 @@
 #define MV_MODEL_CSM_CONFIG_H
 
 #include "format/checkpoint.h"
+#include "model/llama.h"
 #include "model/mimi.h"
 #include "nn/ops.h"
-
-/* One Llama tower. */
-typedef struct mv_llama_config {
-    int n_layers, width, mlp_width, n_heads, n_kv_heads, head_dim;
-    int max_positions;
-    float norm_eps;
-    mv_rope_config rope;
-    int rope_interleaved; /* set by the layout: 1 original/MLX, 0 transformers */
-} mv_llama_config;
 
 /* Defaults of generation_config.json; has_* says which were given. */
 typedef struct mv_generation_config {

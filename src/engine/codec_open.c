@@ -1,0 +1,97 @@
+/* codec_open.c - see codec_open.h. */
+#include "engine/codec_open.h"
+
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { MAX_CONFIG = 4 << 20 };
+
+/* A config.json beside a codec: of a Mimi (transformers), of a speech model that holds one, or of
+ * something that says nothing about a codec: then *found is false. */
+static marvis_status read_codec_config(const char *path, mv_mimi_config *config, bool *found,
+                                       marvis_error *err) {
+    *found = false;
+    char *json;
+    size_t len;
+    MV_TRY(mv_file_read(path, MAX_CONFIG, &json, &len, err));
+    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+    marvis_status status = MARVIS_OK;
+    if (json_is_object(json_object_get(root, "codec_config"))) {
+        mv_csm_config csm = {0};
+        status = mv_csm_config_parse(json, len, path, &csm, err);
+        if (status == MARVIS_OK && csm.has_codec) {
+            *config = csm.codec;
+            *found = true;
+        }
+        mv_csm_config_deinit(&csm);
+    } else if (json_object_get(root, "upsampling_ratios") ||
+               json_object_get(root, "codebook_size")) {
+        status = mv_mimi_config_parse(json, len, path, config, err);
+        *found = status == MARVIS_OK;
+    }
+    json_decref(root);
+    mv_free(json);
+    return status;
+}
+
+/* The file of the codec and the config.json that may describe it; both owned by the caller. */
+static marvis_status locate(const marvis_model *model, const marvis_model_settings *settings,
+                            char **weights, char **config, marvis_error *err) {
+    *weights = *config = NULL;
+    if (settings->codec) {
+        mv_model_files files;
+        MV_TRY(mv_model_files_find(settings->codec, settings->hub_cache, &files, err));
+        /* a folder that holds a speech model and a codec beside it: the codec is meant */
+        char **chosen = files.codec ? &files.codec : &files.weights;
+        *weights = *chosen;
+        *chosen = NULL;
+        *config = files.config;
+        files.config = NULL;
+        mv_model_files_free(&files);
+        return MARVIS_OK;
+    }
+    if (model->files.codec) {
+        *weights = mv_strdup(model->files.codec);
+        if (model->files.codec_config) *config = mv_strdup(model->files.codec_config);
+        return *weights ? MARVIS_OK : mv_fail_memory(err, strlen(model->files.codec), "a path");
+    }
+    return mv_hub_find_codec(settings->hub_cache, weights, config, err);
+}
+
+static marvis_status load(marvis_model *model, const marvis_model_settings *settings,
+                          const char *weights, const mv_mimi_config *config, marvis_error *err) {
+    static const char *const embedded[] = {"codec_model.", NULL};
+    mv_checkpoint *ckpt;
+    MV_TRY(mv_checkpoint_open(weights, &ckpt, err));
+    const char *prefix = mv_mimi_detect(ckpt, embedded[0]) ? embedded[0] : "";
+    marvis_status status = mv_mimi_load(ckpt, prefix, config, &model->mimi, err);
+    /* a speech model around the codec is none of the codec's business */
+    if (status == MARVIS_OK)
+        status = mv_checkpoint_finish(
+            ckpt, prefix[0] ? embedded : mv_layout_known_prefixes(MV_LAYOUT_MIMI),
+            prefix[0] ? 0 : settings->strict, prefix[0] ? NULL : model->engine->log,
+            model->engine->log_ctx, err);
+    mv_checkpoint_close(&ckpt);
+    return status;
+}
+
+marvis_status mv_codec_open_file(marvis_model *model, const marvis_model_settings *settings,
+                                 const mv_mimi_config *expected, marvis_error *err) {
+    char *weights, *config_path;
+    MV_TRY(locate(model, settings, &weights, &config_path, err));
+    mv_mimi_config config;
+    mv_mimi_config_init(&config);
+    bool found = false;
+    marvis_status status = MARVIS_OK;
+    if (config_path) status = read_codec_config(config_path, &config, &found, err);
+    if (!found && expected) config = *expected;
+    if (status == MARVIS_OK) status = load(model, settings, weights, &config, err);
+    mv_free(config_path);
+    if (status == MARVIS_OK)
+        model->codec_source = weights;
+    else
+        mv_free(weights);
+    return status;
+}

@@ -1,0 +1,123 @@
+/* prompt.c - text to prompt frames: the tokenizer's BOS and EOS, "[speaker]text", and the layout of
+ * a segment (docs/MODEL.md, "Prompts"). */
+#include "engine/engine.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Families whose published engines put BOS and EOS in by code, whatever the file's template says. */
+static const struct {
+    const char *name, *bos, *eos;
+} families[] = {
+    {"Marvis (SmolLM2)", "<|im_start|>", "<|im_end|>"},
+    {"CSM (Llama 3)", "<|begin_of_text|>", "<|end_of_text|>"},
+};
+
+marvis_status mv_prompt_bind(marvis_model *model, marvis_error *err) {
+    const mv_tokenizer *tokenizer = model->tokenizer;
+    const char *path = model->files.tokenizer;
+    int32_t bos = mv_tokenizer_template_bos(tokenizer), eos = mv_tokenizer_template_eos(tokenizer);
+    model->bos = bos;
+    model->eos = eos;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        int32_t family_bos = mv_tokenizer_id(tokenizer, families[i].bos);
+        int32_t family_eos = mv_tokenizer_id(tokenizer, families[i].eos);
+        if (family_bos < 0 || family_eos < 0) continue;
+        model->bos = family_bos;
+        model->eos = family_eos;
+        if (bos != family_bos || eos != family_eos)
+            mv_log(model->engine, MARVIS_LOG_INFO,
+                   "%s: its template has BOS %d and EOS %d; using %d and %d, as %s is trained", path,
+                   (int)bos, (int)eos, (int)family_bos, (int)family_eos, families[i].name);
+        break;
+    }
+    if (model->bos < 0 || model->eos < 0)
+        return mv_fail(err, MARVIS_ERR_TOKENIZER,
+                       "%s: no BOS and EOS: needs <|im_start|> and <|im_end|>, <|begin_of_text|> and "
+                       "<|end_of_text|>, or a TemplateProcessing post_processor",
+                       path);
+    int text_vocab = model->csm.config.text_vocab;
+    if (mv_tokenizer_n_ids(tokenizer) > text_vocab)
+        return mv_fail(err, MARVIS_ERR_TOKENIZER,
+                       "%s: has %d ids, but the model's text table has %d rows; give the tokenizer "
+                       "that this model was trained with",
+                       path, (int)mv_tokenizer_n_ids(tokenizer), text_vocab);
+    return MARVIS_OK;
+}
+
+marvis_status marvis_model_tokenize(const marvis_model *model, int speaker, const char *text,
+                                    size_t len_bytes, int32_t **ids, size_t *n_ids,
+                                    marvis_error *err) {
+    *ids = NULL;
+    *n_ids = 0;
+    if (!model->tokenizer)
+        return mv_fail(err, MARVIS_ERR_CALL, "the model was opened without a tokenizer");
+    if (speaker < 0 || speaker > 999999)
+        return mv_fail(err, MARVIS_ERR_CALL, "speaker %d: use a number from 0 to 999999", speaker);
+    char prefix[16];
+    int prefix_len = snprintf(prefix, sizeof prefix, "[%d]%s", speaker,
+                              model->csm.config.speaker_prefix_space ? " " : "");
+    size_t size;
+    if (!mv_add_size(len_bytes, (size_t)prefix_len + 1, &size))
+        return mv_fail_memory(err, len_bytes, "the text");
+    char *line = mv_alloc(size, 1);
+    if (!line) return mv_fail_memory(err, size, "the text");
+    memcpy(line, prefix, (size_t)prefix_len);
+    if (len_bytes) memcpy(line + prefix_len, text, len_bytes);
+    int32_t *inner;
+    size_t n_inner;
+    marvis_status status = mv_tokenizer_encode(model->tokenizer, line, size - 1, false, &inner,
+                                               &n_inner, err);
+    mv_free(line);
+    MV_TRY(status);
+    int32_t *all = mv_alloc(n_inner + 2, sizeof *all);
+    if (!all) {
+        mv_free(inner);
+        return mv_fail_memory(err, (n_inner + 2) * sizeof *all, "the token ids");
+    }
+    all[0] = model->bos;
+    if (n_inner) memcpy(all + 1, inner, n_inner * sizeof *all);
+    all[n_inner + 1] = model->eos;
+    mv_free(inner);
+    *ids = all;
+    *n_ids = n_inner + 2;
+    return MARVIS_OK;
+}
+
+void mv_prompt_deinit(mv_prompt *prompt) {
+    mv_free(prompt->frames);
+    mv_free(prompt->mask);
+    *prompt = (mv_prompt){0};
+}
+
+static marvis_status grow(mv_prompt *prompt, size_t columns, size_t n_more, marvis_error *err) {
+    size_t n, cells;
+    if (!mv_add_size(prompt->n, n_more, &n) || !mv_mul_size(n, columns, &cells))
+        return mv_fail_memory(err, SIZE_MAX, "the prompt");
+    int32_t *frames = mv_grow(prompt->frames, cells, sizeof *frames);
+    if (frames) prompt->frames = frames;
+    uint8_t *mask = mv_grow(prompt->mask, cells, sizeof *mask);
+    if (mask) prompt->mask = mask;
+    if (!frames || !mask) return mv_fail_memory(err, cells * sizeof *frames, "the prompt");
+    memset(prompt->frames + prompt->n * columns, 0, n_more * columns * sizeof *frames);
+    memset(prompt->mask + prompt->n * columns, 0, n_more * columns);
+    prompt->n = n;
+    return MARVIS_OK;
+}
+
+marvis_status mv_prompt_add_text(mv_prompt *prompt, const marvis_model *model, int speaker,
+                                 const char *text, size_t len, marvis_error *err) {
+    int32_t *ids;
+    size_t n_ids, columns = (size_t)model->csm.config.n_codebooks + 1, begin = prompt->n;
+    MV_TRY(marvis_model_tokenize(model, speaker, text, len, &ids, &n_ids, err));
+    marvis_status status = grow(prompt, columns, n_ids, err);
+    for (size_t i = 0; status == MARVIS_OK && i < n_ids; i++) {
+        /* a text frame: audio columns masked out, the text column alone counts */
+        prompt->frames[(begin + i) * columns + columns - 1] = ids[i];
+        prompt->mask[(begin + i) * columns + columns - 1] = 1;
+    }
+    mv_free(ids);
+    return status;
+}

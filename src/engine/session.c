@@ -1,0 +1,337 @@
+/* session.c - the life of an utterance: settings, text, and the loop backbone -> codebook 0 -> depth
+ * decoder -> Mimi, one frame a step. */
+#include "engine/session.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    DEFAULT_FRAMES = 1125,     /* 90 s, of the 2048 positions of the published models */
+    DEFAULT_POSITIONS = 2048,
+    PREFILL_BATCH = 64,        /* positions of the prompt that go through the backbone together */
+    ALIKE_FRAMES = 25,         /* 2 s of one and the same frame */
+    SILENT_FRAMES = 75,        /* 6 s below SILENCE */
+};
+static const float silence = 1e-3f; /* root mean square of a frame: -60 dB of full scale */
+
+const char *marvis_stop_text(marvis_stop stop) {
+    switch (stop) {
+    case MARVIS_STOP_NONE: return "none";
+    case MARVIS_STOP_EOS: return "eos";
+    case MARVIS_STOP_CAP: return "cap";
+    case MARVIS_STOP_CANCELLED: return "cancelled";
+    case MARVIS_STOP_RUNAWAY: return "runaway";
+    }
+    return "unknown";
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static marvis_sampling default_sampling(const mv_generation_config *given) {
+    marvis_sampling s = {.temperature = 0.9f, .top_k = 50, .top_p = 1.0f};
+    if (given->has_temperature) s.temperature = given->temperature;
+    if (given->has_top_k) s.top_k = given->top_k;
+    if (given->has_top_p) s.top_p = given->top_p;
+    if (given->has_do_sample && !given->do_sample) s.temperature = 0;
+    return s;
+}
+
+void marvis_session_settings_init(marvis_session_settings *settings, const marvis_model *model) {
+    *settings = (marvis_session_settings){.struct_size = sizeof *settings, .guard = 1};
+    int positions = marvis_model_max_positions(model);
+    settings->max_frames = DEFAULT_FRAMES;
+    if (positions < DEFAULT_POSITIONS)
+        settings->max_frames = (int)((int64_t)positions * DEFAULT_FRAMES / DEFAULT_POSITIONS);
+    settings->n_codebooks = marvis_model_n_codebooks(model);
+    if (!model->has_csm) return;
+    settings->codebook0 = default_sampling(&model->csm.config.gen_codebook0);
+    settings->depth = default_sampling(&model->csm.config.gen_depth);
+}
+
+static marvis_status check_sampling(const marvis_sampling *s, const char *stage, marvis_error *err) {
+    if (!(s->temperature >= 0) || !isfinite(s->temperature))
+        return mv_fail(err, MARVIS_ERR_CALL, "%s temperature %g: use 0 (greedy) or more", stage,
+                       (double)s->temperature);
+    if (s->top_k < 0)
+        return mv_fail(err, MARVIS_ERR_CALL, "%s top-k %d: use 1 or more, or 0 for all", stage,
+                       s->top_k);
+    if (!(s->top_p > 0 && s->top_p <= 1))
+        return mv_fail(err, MARVIS_ERR_CALL, "%s top-p %g: use a number above 0, up to 1", stage,
+                       (double)s->top_p);
+    return MARVIS_OK;
+}
+
+static marvis_status check_settings(const marvis_model *model, const marvis_session_settings *s,
+                                    marvis_error *err) {
+    if (s->struct_size != sizeof *s)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "session settings of another version: fill them with "
+                       "marvis_session_settings_init");
+    if (!model->has_csm || !model->mimi || !model->tokenizer)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "speaking needs a model opened with its codec and tokenizer");
+    MV_TRY(check_sampling(&s->codebook0, "codebook 0", err));
+    MV_TRY(check_sampling(&s->depth, "depth decoder", err));
+    if (s->speaker < 0 || s->speaker > 999999)
+        return mv_fail(err, MARVIS_ERR_CALL, "speaker %d: use a number from 0 to 999999",
+                       s->speaker);
+    int n = marvis_model_n_codebooks(model), positions = marvis_model_max_positions(model);
+    if (s->n_codebooks < 1 || s->n_codebooks > n)
+        return mv_fail(err, MARVIS_ERR_CALL, "%d codebooks: this model has 1 to %d",
+                       s->n_codebooks, n);
+    if (s->max_frames < 1 || s->max_frames >= positions)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "a cap of %d frames: use 1 to %d (the model has %d positions for prompt and "
+                       "speech)",
+                       s->max_frames, positions - 1, positions);
+    return MARVIS_OK;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static marvis_status allocate(marvis_session *s, marvis_error *err) {
+    const mv_csm_config *config = &s->model->csm.config;
+    size_t vocab = (size_t)config->audio_vocab, width = (size_t)config->backbone.width;
+    size_t columns = (size_t)config->n_codebooks + 1;
+    size_t samples = (size_t)marvis_model_frame_samples(s->model);
+    size_t bytes = vocab * sizeof(mv_candidate) + (samples + vocab + width) * sizeof(float) +
+                   columns * (sizeof(int32_t) + 1);
+    char *p = s->storage = mv_alloc(bytes, 1);
+    if (!p) return mv_fail_memory(err, bytes, "the session");
+    s->candidates = (mv_candidate *)(void *)p, p += vocab * sizeof(mv_candidate);
+    s->pcm = (float *)(void *)p, p += samples * sizeof(float);
+    s->logits = (float *)(void *)p, p += vocab * sizeof(float);
+    s->hidden = (float *)(void *)p, p += width * sizeof(float);
+    s->frame = (int32_t *)(void *)p, p += columns * sizeof(int32_t);
+    s->mask = (uint8_t *)p;
+    memset(s->mask, 1, (size_t)s->settings.n_codebooks); /* the text column and the rest stay 0 */
+    const marvis_engine *engine = s->model->engine;
+    MV_TRY(mv_csm_scratch_init(&s->scratch, &s->model->csm, PREFILL_BATCH,
+                               config->backbone.max_positions, engine->n_threads, err));
+    return mv_mimi_decoder_create(s->model->mimi, s->settings.n_codebooks, 1, &s->decoder, err);
+}
+
+marvis_status marvis_session_create(const marvis_model *model,
+                                    const marvis_session_settings *settings,
+                                    marvis_session **session, marvis_error *err) {
+    *session = NULL;
+    marvis_session_settings defaults;
+    marvis_session_settings_init(&defaults, model);
+    if (!settings) settings = &defaults;
+    MV_TRY(check_settings(model, settings, err));
+    marvis_session *s = mv_alloc(1, sizeof *s);
+    if (!s) return mv_fail_memory(err, sizeof *s, "the session");
+    s->model = model;
+    s->settings = *settings;
+    atomic_init(&s->cancelled, false);
+    marvis_status status = allocate(s, err);
+    if (status != MARVIS_OK) {
+        marvis_session_destroy(&s);
+        return status;
+    }
+    mv_rng_seed(&s->rng, settings->seed);
+    *session = s;
+    return MARVIS_OK;
+}
+
+void marvis_session_destroy(marvis_session **session) {
+    if (!session || !*session) return;
+    marvis_session *s = *session;
+    *session = NULL;
+    mv_csm_stream_deinit(&s->stream);
+    mv_csm_scratch_deinit(&s->scratch);
+    mv_mimi_decoder_destroy(&s->decoder);
+    mv_free(s->text);
+    mv_free(s->storage);
+    mv_free(s);
+}
+
+void marvis_session_reset(marvis_session *s, uint64_t seed) {
+    s->text_len = 0;
+    s->started = false;
+    s->stop = MARVIS_STOP_NONE;
+    atomic_store(&s->cancelled, false);
+    mv_csm_stream_reset(&s->stream);
+    mv_mimi_decoder_reset(s->decoder);
+    mv_rng_seed(&s->rng, seed);
+    s->guard = (mv_guard){0};
+    s->n_frames = 0;
+    s->timing = (marvis_session_timing){0};
+}
+
+void marvis_session_cancel(marvis_session *session) { atomic_store(&session->cancelled, true); }
+
+marvis_status marvis_session_push_text(marvis_session *s, const char *text, size_t len_bytes,
+                                       marvis_error *err) {
+    if (s->started)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "text after the first step: reset the session for a new utterance");
+    size_t wanted;
+    if (!mv_add_size(s->text_len, len_bytes, &wanted))
+        return mv_fail_memory(err, len_bytes, "the text");
+    if (wanted > s->text_capacity) {
+        size_t capacity = wanted < 128 ? 256 : wanted <= SIZE_MAX / 2 ? 2 * wanted : wanted;
+        char *grown = mv_grow(s->text, capacity, 1);
+        if (!grown) return mv_fail_memory(err, capacity, "the text");
+        s->text = grown;
+        s->text_capacity = capacity;
+    }
+    if (len_bytes) memcpy(s->text + s->text_len, text, len_bytes);
+    s->text_len = wanted;
+    return MARVIS_OK;
+}
+
+void marvis_session_timing_get(const marvis_session *session, marvis_session_timing *timing) {
+    marvis_session_timing now = session->timing;
+    now.n_frames = session->n_frames;
+    size_t size = timing->struct_size < sizeof now ? timing->struct_size : sizeof now;
+    now.struct_size = timing->struct_size;
+    memcpy(timing, &now, size);
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static bool is_blank(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if (!strchr(" \t\r\n\v\f", text[i]) || text[i] == '\0') return false;
+    return true;
+}
+
+/* Room for the prompt and every frame that may follow; kept from one utterance to the next. */
+static marvis_status reserve(marvis_session *s, size_t n_prompt, marvis_error *err) {
+    int positions = s->model->csm.config.backbone.max_positions;
+    if (n_prompt >= (size_t)(positions - s->settings.max_frames))
+        return mv_fail(err, MARVIS_ERR_TOO_LONG,
+                       "the text takes %zu positions, and with %d frames of speech to come fewer "
+                       "than %d fit the model's %d: give a shorter text or a lower maximum of "
+                       "seconds",
+                       n_prompt, s->settings.max_frames, positions - s->settings.max_frames,
+                       positions);
+    int capacity = (int)n_prompt + s->settings.max_frames;
+    if (s->stream.backbone.capacity < capacity) {
+        mv_csm_stream_deinit(&s->stream);
+        MV_TRY(mv_csm_stream_init(&s->stream, &s->model->csm, capacity, err));
+    }
+    return MARVIS_OK;
+}
+
+static marvis_status start(marvis_session *s, marvis_error *err) {
+    if (is_blank(s->text, s->text_len))
+        return mv_fail(err, MARVIS_ERR_INPUT, "the text is empty: there is nothing to speak");
+    s->started_at_s = mv_now_s();
+    mv_prompt prompt = {0};
+    marvis_status status =
+        mv_prompt_add_text(&prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
+    if (status == MARVIS_OK) status = reserve(s, prompt.n, err);
+    if (status == MARVIS_OK) {
+        mv_csm_prefill(&s->model->csm, &s->stream, &s->scratch, &s->model->engine->exec,
+                       prompt.frames, prompt.mask, prompt.n, 1, s->hidden);
+        s->started = true;
+        s->timing.n_prompt = (int)prompt.n;
+        s->timing.prefill_s = mv_now_s() - s->started_at_s;
+    }
+    mv_prompt_deinit(&prompt);
+    return status;
+}
+
+static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) {
+    const marvis_sampling *sampling = codebook ? &s->settings.depth : &s->settings.codebook0;
+    int32_t code =
+        mv_sample(s->logits, mv_model_n_codes(s->model), sampling, &s->rng, s->candidates);
+    if (code < 0)
+        return mv_fail(err, MARVIS_ERR_TENSOR,
+                       "%s: the model's output for codebook %d is not a number; the checkpoint is "
+                       "damaged",
+                       s->model->files.weights, codebook);
+    s->frame[codebook] = code;
+    return MARVIS_OK;
+}
+
+/* The codes of the next frame, into s->frame. */
+static marvis_status generate(marvis_session *s, marvis_error *err) {
+    const mv_csm *csm = &s->model->csm;
+    const mv_exec *exec = &s->model->engine->exec;
+    mv_csm_stream *stream = &s->stream;
+    double begin = mv_now_s();
+    if (s->n_frames > 0)
+        mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
+    mv_csm_head0(csm, exec, s->hidden, 1, s->logits);
+    MV_TRY(choose(s, 0, err));
+    double middle = mv_now_s();
+    mv_csm_depth_begin(stream);
+    for (int i = 1; i < s->settings.n_codebooks; i++) {
+        mv_csm_depth_step(csm, &stream, 1, &s->scratch, exec, i, s->hidden, &s->frame[i - 1],
+                          s->logits);
+        MV_TRY(choose(s, i, err));
+    }
+    s->timing.backbone_s += middle - begin;
+    s->timing.depth_s += mv_now_s() - middle;
+    return MARVIS_OK;
+}
+
+static bool is_eos(const marvis_session *s) {
+    for (int i = 0; i < s->settings.n_codebooks; i++)
+        if (s->frame[i] != 0) return false;
+    return true;
+}
+
+/* Counts what a runaway looks like; true when it is one. `alike`: the frame repeats the one before. */
+static bool guard_trips(marvis_session *s, bool alike) {
+    int n = marvis_model_frame_samples(s->model);
+    double square = 0;
+    for (int i = 0; i < n; i++)
+        square += (double)s->pcm[i] * (double)s->pcm[i];
+    bool silent = square < (double)silence * (double)silence * n;
+    s->guard.n_alike = alike ? s->guard.n_alike + 1 : 0;
+    s->guard.n_silent = silent ? s->guard.n_silent + 1 : 0;
+    return s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES;
+}
+
+static void decode(marvis_session *s) {
+    double begin = mv_now_s();
+    mv_mimi_decode(s->decoder, &s->model->engine->exec, s->frame, 1, s->pcm);
+    double end = mv_now_s();
+    s->timing.codec_s += end - begin;
+    if (s->n_frames == 0) s->timing.first_pcm_s = end - s->started_at_s;
+}
+
+static marvis_status advance(marvis_session *s, marvis_error *err) {
+    if (atomic_load(&s->cancelled)) {
+        s->stop = MARVIS_STOP_CANCELLED;
+        return MARVIS_OK;
+    }
+    if (!s->started) MV_TRY(start(s, err));
+    if (s->n_frames == s->settings.max_frames) {
+        s->stop = MARVIS_STOP_CAP;
+        return MARVIS_OK;
+    }
+    int32_t before[MV_MAX_CODEBOOKS];
+    size_t bytes = (size_t)s->settings.n_codebooks * sizeof before[0];
+    memcpy(before, s->frame, bytes);
+    MV_TRY(generate(s, err));
+    if (atomic_load(&s->cancelled)) {
+        s->stop = MARVIS_STOP_CANCELLED;
+    } else if (is_eos(s)) {
+        s->stop = MARVIS_STOP_EOS;
+    } else {
+        bool alike = s->n_frames > 0 && memcmp(before, s->frame, bytes) == 0;
+        decode(s);
+        s->n_frames++;
+        if (s->settings.guard && guard_trips(s, alike)) s->stop = MARVIS_STOP_RUNAWAY;
+    }
+    return MARVIS_OK;
+}
+
+marvis_status marvis_session_step(marvis_session *s, marvis_frame *frame, marvis_error *err) {
+    *frame = (marvis_frame){.n_codebooks = s->settings.n_codebooks};
+    if (s->stop == MARVIS_STOP_NONE) MV_TRY(advance(s, err));
+    frame->stop = s->stop;
+    if (s->stop == MARVIS_STOP_NONE) {
+        frame->codes = s->frame;
+        frame->pcm = s->pcm;
+        frame->n_samples = marvis_model_frame_samples(s->model);
+    }
+    return MARVIS_OK;
+}

@@ -1,0 +1,42 @@
+/* session.h - an utterance under way. */
+#ifndef MV_ENGINE_SESSION_H
+#define MV_ENGINE_SESSION_H
+
+#include "engine/engine.h"
+
+#include <stdatomic.h>
+
+/* Runaway speech (docs/MODEL.md): frames alike, or silent ones, in a row. */
+typedef struct mv_guard {
+    int n_alike, n_silent;
+} mv_guard;
+
+struct marvis_session {
+    const marvis_model *model;
+    marvis_session_settings settings;
+    char *text; /* [text_len] owned, grown by push */
+    size_t text_len, text_capacity;
+    bool started;
+    marvis_stop stop;
+    atomic_bool cancelled;
+
+    mv_csm_stream stream;   /* allocated at the first step, kept for the next utterance */
+    mv_csm_scratch scratch;
+    mv_mimi_decoder *decoder;
+    mv_rng rng;
+    mv_guard guard;
+    int n_frames;
+
+    float *hidden;   /* [D] */
+    float *logits;   /* [V] */
+    float *pcm;      /* [frame_samples] */
+    int32_t *frame;  /* [C+1]: the last frame, as it is fed back */
+    uint8_t *mask;   /* [C+1] */
+    mv_candidate *candidates; /* [V] */
+    void *storage;   /* owned block behind candidates, pcm, logits, hidden, frame, mask */
+
+    marvis_session_timing timing;
+    double started_at_s;
+};
+
+#endif

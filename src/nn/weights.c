@@ -1,0 +1,44 @@
+/* weights.c - see weights.h. */
+#include "nn/weights.h"
+
+#include "base/memory.h"
+#include "kernels/convert.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void widen(float *dst, const uint8_t *src, mv_wtype from, size_t n) {
+    switch (from) {
+    case MV_W_F32:
+        memcpy(dst, src, n * sizeof *dst);
+        break;
+    case MV_W_F16:
+        mv_convert_f16_f32(dst, src, n);
+        break;
+    case MV_W_BF16:
+    default:
+        mv_convert_bf16_f32(dst, src, n);
+        break;
+    }
+}
+
+marvis_status mv_weights_convert(const void *src, mv_wtype from, mv_wtype to, size_t n, void **dst,
+                                 marvis_error *err) {
+    enum { BLOCK = 1024 };
+    assert(to == MV_W_F32 || to == MV_W_BF16);
+    const uint8_t *bytes = src;
+    size_t from_size = mv_wtype_bytes(from), to_size = mv_wtype_bytes(to);
+    uint8_t *out = mv_alloc(n, to_size);
+    *dst = out;
+    if (!out) return mv_fail_memory(err, n * to_size, "converted weights");
+    float block[BLOCK];
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+        widen(block, bytes + i * from_size, from, count);
+        if (to == MV_W_F32)
+            memcpy(out + i * to_size, block, count * sizeof *block);
+        else
+            mv_convert_f32_bf16((uint16_t *)(void *)(out + i * to_size), block, count);
+    }
+    return MARVIS_OK;
+}

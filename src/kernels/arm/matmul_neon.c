@@ -1,0 +1,6 @@
+/* matmul_neon.c - products of the neon tier. */
+#include "kernels/arm/vec_neon.h"
+
+#define MV_TIER_SUFFIX neon
+#define TILE_BATCH 6 /* 24 accumulators, 6 columns and a row in 32 registers */
+#include "kernels/simd_matmul.h"

@@ -1,0 +1,33 @@
+/* kernels.c - the tables of all tiers and their selection. */
+#include "kernels/kernels.h"
+
+#include "kernels/tiers.h"
+
+static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar);
+#if defined(__x86_64__)
+static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2);
+static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512);
+#elif defined(__aarch64__)
+static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon);
+#endif
+
+const mv_kernels *mv_kernels_get(mv_tier tier) {
+    if (!mv_tier_available(tier)) return NULL;
+    switch (tier) {
+    case MV_TIER_SCALAR: return &scalar_table;
+#if defined(__x86_64__)
+    case MV_TIER_AVX2: return &avx2_table;
+    case MV_TIER_AVX512: return &avx512_table;
+#elif defined(__aarch64__)
+    case MV_TIER_NEON: return &neon_table;
+#endif
+    default: return NULL;
+    }
+}
+
+size_t mv_wtype_bytes(mv_wtype type) { return type == MV_W_F32 ? 4 : 2; }
+
+const char *mv_wtype_name(mv_wtype type) {
+    static const char *const names[MV_N_WTYPES] = {"f32", "f16", "bf16"};
+    return (unsigned)type < MV_N_WTYPES ? names[type] : "unknown";
+}

@@ -1,0 +1,44 @@
+/* tiers.h - the functions that each tier defines, named mv_<kernel>_<tier>, and the table made of
+ * them. For kernels.c and the tiers' own files only. */
+#ifndef MV_KERNELS_TIERS_H
+#define MV_KERNELS_TIERS_H
+
+#include "kernels/kernels.h"
+
+#define MV_TIER_JOIN_(name, tier) mv_##name##_##tier
+#define MV_TIER_JOIN(name, tier) MV_TIER_JOIN_(name, tier)
+
+#define MV_TIER_MATMUL_(type, tier)                                                                \
+    void MV_TIER_JOIN(matmul_##type, tier)(float *y, size_t ldy, const void *w, size_t row_bytes,  \
+                                           const float *x, size_t ldx, size_t n_rows,              \
+                                           size_t n_cols, size_t n_batch)
+
+#define MV_TIER_DECLARE(tier)                                                                      \
+    MV_TIER_MATMUL_(f32, tier);                                                                    \
+    MV_TIER_MATMUL_(f16, tier);                                                                    \
+    MV_TIER_MATMUL_(bf16, tier);                                                                   \
+    float MV_TIER_JOIN(dot, tier)(const float *a, const float *b, size_t n);                       \
+    void MV_TIER_JOIN(axpy, tier)(float *y, float a, const float *x, size_t n);                    \
+    void MV_TIER_JOIN(silu_mul, tier)(float *y, const float *g, const float *u, size_t n);         \
+    void MV_TIER_JOIN(elu, tier)(float *dst, const float *src, size_t n);                          \
+    void MV_TIER_JOIN(gelu, tier)(float *dst, const float *src, size_t n);                         \
+    void MV_TIER_JOIN(softmax, tier)(float *x, size_t n)
+
+#define MV_TIER_TABLE(id, tier)                                                                    \
+    {                                                                                              \
+        id,                                                                                        \
+            {MV_TIER_JOIN(matmul_f32, tier), MV_TIER_JOIN(matmul_f16, tier),                       \
+             MV_TIER_JOIN(matmul_bf16, tier)},                                                     \
+            MV_TIER_JOIN(dot, tier), MV_TIER_JOIN(axpy, tier), MV_TIER_JOIN(silu_mul, tier),       \
+            MV_TIER_JOIN(elu, tier), MV_TIER_JOIN(gelu, tier), MV_TIER_JOIN(softmax, tier)         \
+    }
+
+MV_TIER_DECLARE(scalar);
+#if defined(__x86_64__)
+MV_TIER_DECLARE(avx2);
+MV_TIER_DECLARE(avx512);
+#elif defined(__aarch64__)
+MV_TIER_DECLARE(neon);
+#endif
+
+#endif

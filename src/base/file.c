@@ -43,7 +43,7 @@ static marvis_status open_regular(const char *path, int *fd, size_t *len, marvis
 marvis_status mv_map_open(const char *path, mv_map *map, marvis_error *err) {
     *map = (mv_map){0};
     int fd;
-    size_t len;
+    size_t len = 0;
     MV_TRY(open_regular(path, &fd, &len, err));
     if (len == 0) {
         close(fd);
@@ -68,7 +68,7 @@ marvis_status mv_file_read(const char *path, size_t max_len, char **data, size_t
     *data = NULL;
     *len = 0;
     int fd;
-    size_t size;
+    size_t size = 0;
     MV_TRY(open_regular(path, &fd, &size, err));
     if (size > max_len) {
         close(fd);
@@ -108,6 +108,11 @@ bool mv_file_exists(const char *path) {
 bool mv_dir_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int64_t mv_path_changed_s(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_mtime : -1;
 }
 
 char *mv_path_join(const char *dir, const char *name) {

@@ -1,0 +1,16 @@
+/* commands.h - the subcommands of marvis. Each returns the exit status. */
+#ifndef APPS_CLI_COMMANDS_H
+#define APPS_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+/* Bits of cli_option.commands. */
+enum { CMD_SAY = 1, CMD_INFO = 2, CMD_TOKENIZE = 4, CMD_TRACE = 8, CMD_CODEC_DECODE = 16 };
+
+int say_run(const cli_call *call);
+int info_run(const cli_call *call);
+int tokenize_run(const cli_call *call);
+int trace_run(const cli_call *call);
+int codec_decode_run(const cli_call *call);
+
+#endif

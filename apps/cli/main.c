@@ -1,0 +1,144 @@
+/* main.c - the program marvis: finds the subcommand, reads its options, prints help and version. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/support.h"
+#include "common/platform.h"
+#include "marvis.h"
+
+static const cli_command commands[] = {
+    {"say",
+     CMD_SAY,
+     {"TEXT"},
+     0,
+     "[OPTION]... -o FILE TEXT",
+     "speak a text into a file or a pipe",
+     "TEXT may be - for standard input. The speech is written as it is made.",
+     say_run},
+    {"info",
+     CMD_INFO,
+     {"MODEL"},
+     0,
+     "[OPTION]... [MODEL]",
+     "what a model is: layout, dimensions, weights, files",
+     "Without MODEL, the built-in voice.",
+     info_run},
+    {"tokenize",
+     CMD_TOKENIZE,
+     {"MODEL", "TEXT"},
+     1,
+     "[OPTION]... MODEL TEXT",
+     "the token ids that a text becomes, as JSON",
+     "TEXT may be - for standard input.",
+     tokenize_run},
+    {"trace",
+     CMD_TRACE,
+     {NULL},
+     0,
+     "--model MODEL --input FILE -o FILE",
+     "hidden states and logits for given codes, to compare with a reference",
+     "Input: tokens int32 [S, C+1] (audio columns first, text last), mask uint8 [S, C+1], frames "
+     "int32 [T, C].\nOutput, f32: hidden [T, D] and logits [T, C, V].",
+     trace_run},
+    {"codec decode",
+     CMD_CODEC_DECODE,
+     {"CODES"},
+     1,
+     "[OPTION]... CODES -o FILE",
+     "Mimi codes to speech",
+     "CODES is a safetensors file with a tensor \"codes\", int32 [codebooks, frames].",
+     codec_decode_run},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(void) {
+    printf("marvis %s - text to speech with Marvis and CSM models\n\n", marvis_version());
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  marvis %-13s %s\n", commands[i].name, commands[i].summary);
+    printf("\n  marvis help COMMAND   what a command takes\n"
+           "  marvis --version      the version\n\n"
+           "Exit status: 0 done, 1 the work failed, 2 the call or its input was wrong.\n");
+}
+
+static void print_command_help(const cli_command *command) {
+    printf("usage: marvis %s %s\n\n%s.\n", command->name, command->usage, command->summary);
+    if (*command->details) printf("%s\n", command->details);
+    printf("\n");
+    cli_print_options(command, stdout);
+}
+
+/* The command that the first words spell, and how many words it took. */
+static const cli_command *find_command(int argc, char **argv, int *n_words) {
+    for (int i = 0; i < N_COMMANDS; i++) {
+        const char *name = commands[i].name, *space = strchr(name, ' ');
+        size_t n = space ? (size_t)(space - name) : strlen(name);
+        if (argc < 1 || strlen(argv[0]) != n || memcmp(argv[0], name, n) != 0) continue;
+        *n_words = space ? 2 : 1;
+        if (!space || (argc > 1 && strcmp(argv[1], space + 1) == 0)) return &commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *word) {
+    const cli_command *nearest = NULL;
+    int nearest_distance = 3;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        int distance = cli_word_distance(word, commands[i].name);
+        if (strncmp(word, commands[i].name, strlen(word)) == 0 && *word)
+            distance = 1; /* "codec" alone, or the beginning of a name */
+        if (distance < nearest_distance) {
+            nearest = &commands[i];
+            nearest_distance = distance;
+        }
+    }
+    if (nearest)
+        cli_complain("unknown command '%.80s'; did you mean 'marvis %s'?", word, nearest->name);
+    else
+        cli_complain("unknown command '%.80s'; see 'marvis help'", word);
+    return CLI_WRONG;
+}
+
+static int run_command(const cli_command *command, int argc, char **argv) {
+    cli_call call;
+    marvis_error err;
+    if (cli_parse(&call, command, argc, argv, &err) != MARVIS_OK) return cli_fail(&err, true);
+    if (cli_given(&call, CLI_HELP)) {
+        print_command_help(command);
+        return CLI_DONE;
+    }
+    return command->run(&call);
+}
+
+static int run(int argc, char **argv) {
+    const cli_command *command;
+    int n_words = 0;
+    const char *word = argc > 0 ? argv[0] : "";
+    if (argc == 0) {
+        cli_complain("no command; see 'marvis help'");
+        return CLI_WRONG;
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("marvis %s\n", marvis_version());
+        return CLI_DONE;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        if (argc == 1) {
+            print_help();
+            return CLI_DONE;
+        }
+        command = find_command(argc - 1, argv + 1, &n_words);
+        if (!command) return unknown_command(argv[1]);
+        print_command_help(command);
+        return CLI_DONE;
+    }
+    command = find_command(argc, argv, &n_words);
+    if (!command) return unknown_command(word);
+    return run_command(command, argc - n_words, argv + n_words);
+}
+
+int main(int argc, char **argv) {
+    platform_reserve_std_fds();
+    cli_catch_signals();
+    return cli_close_stdout(run(argc - 1, argv + 1));
+}

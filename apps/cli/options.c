@@ -1,0 +1,328 @@
+/* options.c - the option table, its parser and its help. To add an option: a name in cli_option_id,
+ * a row here, a paragraph in docs/marvis.1 (a test compares the two). */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "common/error.h"
+
+typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE } option_kind;
+
+typedef struct option_row {
+    const char *name;
+    char letter; /* of the short form, or 0 */
+    option_kind kind;
+    const char *argument; /* its name in the help; of a CHOICE, the words with | between them */
+    double low, high;     /* legal range of an INTEGER or NUMBER */
+    unsigned commands;
+    const char *help;
+} option_row;
+
+enum {
+    RUNS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CMD_CODEC_DECODE,
+    LOADS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE,
+    SPEAKS = CMD_SAY | CMD_CODEC_DECODE
+};
+
+/* Seeds are numbers in the JSON statistics, which many readers take as doubles: up to 2^53. */
+#define SEED_MAX 9007199254740992.0
+
+static const option_row options[CLI_N_OPTIONS] = {
+    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CMD_CODEC_DECODE,
+                   "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
+                   "the built-in voice speaks"},
+    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CMD_CODEC_DECODE,
+                   "weights of the Mimi codec, where the model's folder has none"},
+    [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CMD_TOKENIZE,
+                       "tokenizer.json, where the model's folder has none"},
+    [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS,
+                    "config.json, or marvis-250m, marvis-100m or csm-1b, where the model's folder "
+                    "has none"},
+    [CLI_STRICT] = {"--strict", 0, FLAG, NULL, 0, 0, RUNS,
+                    "refuse a model that holds tensors nobody knows"},
+    [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16", 0, 0, RUNS,
+                     "weights in memory: as in the file, exact in twice the memory, or rounded "
+                     "(default auto)"},
+    [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999, CMD_SAY | CMD_TOKENIZE,
+                     "number of the speaker (default 0)"},
+    [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE,
+                  "take the text from a file, at most 1 MiB"},
+    [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
+                   "safetensors file with tokens, mask and frames"},
+    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TRACE | CMD_CODEC_DECODE,
+                    "what to write; of speech, the extension tells the format, and - is standard "
+                    "output"},
+    [CLI_FORMAT] = {"--format", 0, CHOICE, "wav|flac|opus|ogg|mp3|raw|f32", 0, 0, SPEAKS,
+                    "format of the speech whatever the name says; raw is bare 16-bit samples, f32 "
+                    "bare floats"},
+    [CLI_TEMPERATURE] = {"--temperature", 0, NUMBER, "T", 0, 100, CMD_SAY,
+                         "randomness of the sampling, 0 for none (default: the model's, else "
+                         "0.9)"},
+    [CLI_TOP_K] = {"--top-k", 0, INTEGER, "K", 0, 1000000, CMD_SAY,
+                   "sample among the K best codes, 0 for all (default: the model's, else 50)"},
+    [CLI_TOP_P] = {"--top-p", 0, NUMBER, "P", 0.000001, 1, CMD_SAY,
+                   "sample among the best codes that have probability P together (default 1)"},
+    [CLI_DEPTH_TEMPERATURE] = {"--depth-temperature", 0, NUMBER, "T", 0, 100, CMD_SAY,
+                               "temperature of the depth decoder (default: --temperature where "
+                               "given, else the model's)"},
+    [CLI_DEPTH_TOP_K] = {"--depth-top-k", 0, INTEGER, "K", 0, 1000000, CMD_SAY,
+                         "top-k of the depth decoder (default: --top-k where given, else the "
+                         "model's)"},
+    [CLI_DEPTH_TOP_P] = {"--depth-top-p", 0, NUMBER, "P", 0.000001, 1, CMD_SAY,
+                         "top-p of the depth decoder (default: --top-p where given, else the "
+                         "model's)"},
+    [CLI_GREEDY] = {"--greedy", 0, FLAG, NULL, 0, 0, CMD_SAY,
+                    "always the most probable code, as --temperature 0"},
+    [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, CMD_SAY,
+                  "seed of the random numbers: the same gives the same speech (default: a new one "
+                  "each time, reported)"},
+    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_SAY,
+                       "codebooks to use: fewer are faster and duller (default all)"},
+    [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, CMD_SAY,
+                         "longest speech (default 90)"},
+    [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
+                          "write the speech in pieces of N frames of 80 ms (default 8)"},
+    [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, CMD_SAY,
+                      "do not stop speech that repeats itself or falls silent for long"},
+    [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
+                     "threads, 0 for one per core (default 0)"},
+    [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS,
+                 "kernels: auto, scalar, avx2, avx512 or neon (default auto)"},
+    [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, CMD_SAY,
+                   "write what was done and how long it took as JSON; - is standard output"},
+    [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO, "print JSON instead of a table"},
+    [CLI_QUIET] = {"--quiet", 'q', FLAG, NULL, 0, 0, RUNS, "nothing on standard error but errors"},
+    [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, RUNS, "this help"},
+};
+
+/* ---- access --------------------------------------------------------------------------------- */
+
+bool cli_given(const cli_call *call, cli_option_id id) {
+    return call->values[id].given;
+}
+
+const char *cli_text(const cli_call *call, cli_option_id id) {
+    return call->values[id].text;
+}
+
+int cli_integer(const cli_call *call, cli_option_id id, int otherwise) {
+    return call->values[id].given ? (int)call->values[id].integer : otherwise;
+}
+
+double cli_number(const cli_call *call, cli_option_id id, double otherwise) {
+    return call->values[id].given ? call->values[id].number : otherwise;
+}
+
+/* ---- help ----------------------------------------------------------------------------------- */
+
+enum { HELP_INDENT = 30, HELP_WIDTH = 79 };
+
+/* Prints words, broken before HELP_WIDTH, from column HELP_INDENT on. */
+static void print_wrapped(const char *text, FILE *to) {
+    int column = HELP_INDENT;
+    for (bool first = true; *text; first = false) {
+        int n = (int)strcspn(text, " ");
+        if (!first && column + 1 + n > HELP_WIDTH) {
+            fprintf(to, "\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else if (!first) {
+            column += fprintf(to, " ");
+        }
+        column += fprintf(to, "%.*s", n, text);
+        text += n;
+        text += strspn(text, " ");
+    }
+    fputc('\n', to);
+}
+
+void cli_print_options(const cli_command *command, FILE *to) {
+    for (int id = 0; id < CLI_N_OPTIONS; id++) {
+        const option_row *row = &options[id];
+        int column = 0;
+        if (!(row->commands & command->bit)) continue;
+        if (row->letter)
+            column += fprintf(to, "  -%c, ", row->letter);
+        else
+            column += fprintf(to, "      ");
+        column += fprintf(to, "%s%s%s", row->name, row->argument ? " " : "",
+                          row->argument ? row->argument : "");
+        if (column >= HELP_INDENT - 1) {
+            fputc('\n', to);
+            column = 0;
+        }
+        fprintf(to, "%*s", HELP_INDENT - column, "");
+        print_wrapped(row->help, to);
+    }
+}
+
+/* ---- suggestions ---------------------------------------------------------------------------- */
+
+static int least(int a, int b, int c) {
+    int m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+int cli_word_distance(const char *a, const char *b) {
+    enum { MAX = 40 };
+    size_t n_a = strlen(a), n_b = strlen(b);
+    int row[MAX + 1];
+    if (n_a > MAX || n_b > MAX) return MAX;
+    for (size_t j = 0; j <= n_b; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= n_a; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n_b; j++) {
+            int above = row[j];
+            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[n_b];
+}
+
+static marvis_status unknown_option(const cli_command *command, const char *argument,
+                                    marvis_error *err) {
+    const char *nearest = NULL, *hint = "";
+    int n = (int)strcspn(argument, "="), nearest_distance = 4;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", n, argument);
+    for (int id = 0; id < CLI_N_OPTIONS; id++) {
+        int distance = cli_word_distance(name, options[id].name);
+        if (distance == 0)
+            return app_fail(err, MARVIS_ERR_CALL, "%s is not an option of 'marvis %s'", name,
+                            command->name);
+        if (strlen(name) > 3 && strncmp(name, options[id].name, strlen(name)) == 0) distance = 1;
+        if ((options[id].commands & command->bit) && distance < nearest_distance) {
+            nearest = options[id].name;
+            nearest_distance = distance;
+        }
+    }
+    if (nearest)
+        return app_fail(err, MARVIS_ERR_CALL, "unknown option %s; did you mean %s?", name, nearest);
+    if (command->positionals[0]) hint = ", or put -- before a text that begins with a dash";
+    return app_fail(err, MARVIS_ERR_CALL, "unknown option %s; see 'marvis %s --help'%s", name,
+                    command->name, hint);
+}
+
+/* ---- parsing -------------------------------------------------------------------------------- */
+
+/* The option that an argument spells, or CLI_N_OPTIONS; *value is what is glued to it, or NULL. */
+static int option_find(unsigned commands, const char *argument, const char **value) {
+    *value = NULL;
+    for (int id = 0; id < CLI_N_OPTIONS; id++) {
+        size_t n = strlen(options[id].name);
+        if (!(options[id].commands & commands)) continue;
+        if (strncmp(argument, options[id].name, n) == 0 &&
+            (argument[n] == '\0' || argument[n] == '=')) {
+            *value = argument[n] ? argument + n + 1 : NULL;
+            return id;
+        }
+        if (options[id].letter && argument[0] == '-' && argument[1] == options[id].letter) {
+            *value = argument[2] ? argument + 2 : NULL;
+            return id;
+        }
+    }
+    return CLI_N_OPTIONS;
+}
+
+static bool choice_has(const char *choices, const char *word) {
+    size_t n = strlen(word);
+    while (*choices) {
+        size_t n_choice = strcspn(choices, "|");
+        if (n == n_choice && memcmp(choices, word, n) == 0) return true;
+        choices += n_choice + (choices[n_choice] == '|');
+    }
+    return false;
+}
+
+static marvis_status parse_number(const option_row *row, const char *text, cli_value *value,
+                                  marvis_error *err) {
+    /* strtod would also take hexadecimal, "nan" and "inf". */
+    size_t n_plain = strspn(text, row->kind == NUMBER ? "0123456789+-.eE" : "0123456789+-");
+    char *end;
+    errno = 0;
+    if (row->kind == NUMBER) {
+        value->number = strtod(text, &end);
+    } else {
+        value->integer = strtoll(text, &end, 10);
+        value->number = (double)value->integer;
+    }
+    if (end == text || *end || text[n_plain])
+        return app_fail(err, MARVIS_ERR_CALL, "%s %s: not %s number", row->name, text,
+                        row->kind == NUMBER ? "a" : "a whole");
+    if (errno == ERANGE || value->number < row->low || value->number > row->high)
+        return app_fail(err, MARVIS_ERR_CALL, "%s %s: must be %.16g to %.16g", row->name, text,
+                        row->low, row->high);
+    return MARVIS_OK;
+}
+
+static marvis_status parse_value(const option_row *row, const char *text, cli_value *value,
+                                 marvis_error *err) {
+    value->given = true;
+    value->text = text;
+    if (row->kind == FLAG && text)
+        return app_fail(err, MARVIS_ERR_CALL, "%s takes no value", row->name);
+    if (row->kind == FLAG) return MARVIS_OK;
+    if (!text || !*text)
+        return app_fail(err, MARVIS_ERR_CALL, "%s needs a value (%s)", row->name, row->argument);
+    if (row->kind == INTEGER || row->kind == NUMBER) return parse_number(row, text, value, err);
+    if (row->kind == CHOICE && !choice_has(row->argument, text))
+        return app_fail(err, MARVIS_ERR_CALL, "%s %s: must be one of %s", row->name, text,
+                        row->argument);
+    return MARVIS_OK;
+}
+
+/* Reads the option at argv[*i] and its value, and moves *i to the last argument used. */
+static marvis_status parse_option(cli_call *call, int argc, char **argv, int *i,
+                                  marvis_error *err) {
+    const char *value, *ignored;
+    int id = option_find(call->command->bit, argv[*i], &value);
+    if (id == CLI_N_OPTIONS) return unknown_option(call->command, argv[*i], err);
+    /* "--model --seed 1": the name of an option is not meant as the value of another. */
+    if (options[id].kind != FLAG && !value && *i + 1 < argc && strcmp(argv[*i + 1], "--") != 0 &&
+        option_find(~0u, argv[*i + 1], &ignored) == CLI_N_OPTIONS)
+        value = argv[++*i];
+    return parse_value(&options[id], value, &call->values[id], err);
+}
+
+static marvis_status take_positional(cli_call *call, int *n, const char *text, marvis_error *err) {
+    const cli_command *command = call->command;
+    if (*n < CLI_MAX_POSITIONALS && command->positionals[*n]) {
+        call->positionals[(*n)++] = text;
+        return MARVIS_OK;
+    }
+    if (*n == 0)
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "'%.80s' is superfluous: 'marvis %s' takes options only", text,
+                        command->name);
+    return app_fail(err, MARVIS_ERR_CALL,
+                    "'%.80s' is superfluous after %s '%.80s'; put quotes around words that belong "
+                    "together",
+                    text, command->positionals[*n - 1], call->positionals[*n - 1]);
+}
+
+marvis_status cli_parse(cli_call *call, const cli_command *command, int argc, char **argv,
+                        marvis_error *err) {
+    int n_positionals = 0;
+    bool only_positionals = false;
+    *call = (cli_call){.command = command};
+    for (int i = 0; i < argc; i++) {
+        marvis_status status = MARVIS_OK;
+        if (!only_positionals && strcmp(argv[i], "--") == 0)
+            only_positionals = true;
+        else if (!only_positionals && argv[i][0] == '-' && argv[i][1])
+            status = parse_option(call, argc, argv, &i, err);
+        else
+            status = take_positional(call, &n_positionals, argv[i], err);
+        if (status != MARVIS_OK || call->values[CLI_HELP].given) return status;
+    }
+    if (n_positionals < command->n_required)
+        return app_fail(err, MARVIS_ERR_CALL, "%s is missing; usage: marvis %s %s",
+                        command->positionals[n_positionals], command->name, command->usage);
+    return MARVIS_OK;
+}

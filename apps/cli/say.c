@@ -1,0 +1,193 @@
+/* say.c - marvis say: text to speech, written piece by piece while it is made. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/say.h"
+#include "cli/support.h"
+#include "common/audio_file.h"
+#include "common/error.h"
+#include "common/platform.h"
+#include "common/progress.h"
+#include "common/text_file.h"
+
+typedef struct say_job {
+    const cli_call *call;
+    char *text;
+    audio_writer *audio;
+    out_file stats;
+    cli_loaded loaded;
+    marvis_session *session;
+    float *pcm; /* [chunk_frames * frame_samples], what is not yet written */
+    say_result result;
+    progress progress;
+} say_job;
+
+/* ---- before the model: everything that can be wrong with the call ---------------------------- */
+
+static marvis_status check_call(const cli_call *call, marvis_error *err) {
+    const char *output = cli_text(call, CLI_OUTPUT), *stats = cli_text(call, CLI_STATS);
+    if (cli_given(call, CLI_GREEDY) &&
+        (cli_given(call, CLI_TEMPERATURE) || cli_given(call, CLI_DEPTH_TEMPERATURE)))
+        return app_fail(err, MARVIS_ERR_CALL, "--greedy and a temperature: give one of them");
+    if (!output)
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "--output is missing; give -o FILE, or -o - for standard output");
+    if (stats && strcmp(stats, output) == 0)
+        return app_fail(err, MARVIS_ERR_CALL, "--stats and --output both name %s",
+                        strcmp(stats, "-") == 0 ? "standard output" : stats);
+    if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "standard output is a terminal; redirect it or give -o FILE");
+    return MARVIS_OK;
+}
+
+static marvis_status read_text(say_job *job, marvis_error *err) {
+    say_result *r = &job->result;
+    const char *file = cli_text(job->call, CLI_FILE), *word = job->call->positionals[0];
+    marvis_status status = cli_read_text(job->call, word, &job->text, &r->text_len, err);
+    if (status != MARVIS_OK) return status;
+    r->text = job->text;
+    if (text_is_blank(job->text, r->text_len))
+        return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak",
+                        file                     ? file
+                        : strcmp(word, "-") == 0 ? "standard input"
+                                                 : "TEXT");
+    return MARVIS_OK;
+}
+
+/* Outputs are opened before the model is loaded: a wrong one shows at once. */
+static marvis_status open_outputs(say_job *job, marvis_error *err) {
+    const char *path = cli_text(job->call, CLI_OUTPUT), *stats = cli_text(job->call, CLI_STATS);
+    audio_format format;
+    marvis_status status = audio_format_choose(path, cli_text(job->call, CLI_FORMAT), &format, err);
+    if (status == MARVIS_OK) status = audio_writer_open(path, format, &job->audio, err);
+    if (status == MARVIS_OK && stats) status = out_file_open(&job->stats, stats, err);
+    job->result.output = path;
+    return status;
+}
+
+/* ---- the speech ----------------------------------------------------------------------------- */
+
+static marvis_status start_session(say_job *job, marvis_error *err) {
+    say_result *r = &job->result;
+    const marvis_model *model = job->loaded.model;
+    marvis_status status = say_settings(job->call, model, &r->settings, err);
+    if (status == MARVIS_OK)
+        status = marvis_session_create(model, &r->settings, &job->session, err);
+    if (status == MARVIS_OK)
+        status = marvis_session_push_text(job->session, r->text, r->text_len, err);
+    r->model = cli_text(job->call, CLI_MODEL);
+    r->load_s = job->loaded.load_s;
+    r->cpu = marvis_engine_cpu(job->loaded.engine);
+    r->n_threads = marvis_engine_n_threads(job->loaded.engine);
+    return status;
+}
+
+static void show_progress(say_job *job, double start) {
+    say_result *r = &job->result;
+    if (!job->progress.enabled) return;
+    marvis_session_timing_get(job->session, &r->timing);
+    progress_update(&job->progress, r->n_frames, r->seconds, platform_seconds() - start,
+                    r->timing.first_pcm_s);
+}
+
+/* Steps until the session stops; writes every `chunk` frames and the rest at the end. */
+static marvis_status step_all(say_job *job, size_t chunk, double start, marvis_error *err) {
+    say_result *r = &job->result;
+    double rate = marvis_model_sample_rate(job->loaded.model);
+    size_t n_held = 0, n_samples = 0;
+    marvis_frame frame = {.stop = MARVIS_STOP_NONE};
+    marvis_status status;
+    for (;;) {
+        status = marvis_session_step(job->session, &frame, err);
+        if (status != MARVIS_OK) return status;
+        if (frame.stop != MARVIS_STOP_NONE) break;
+        memcpy(job->pcm + n_held, frame.pcm, (size_t)frame.n_samples * sizeof *frame.pcm);
+        n_held += (size_t)frame.n_samples;
+        n_samples += (size_t)frame.n_samples;
+        r->n_frames++;
+        r->seconds = (double)n_samples / rate;
+        if ((size_t)r->n_frames % chunk == 0) {
+            status = audio_writer_write(job->audio, job->pcm, n_held, err);
+            if (status != MARVIS_OK) return status;
+            n_held = 0;
+        }
+        show_progress(job, start);
+    }
+    r->stop = frame.stop;
+    return audio_writer_write(job->audio, job->pcm, n_held, err);
+}
+
+static marvis_status speak(say_job *job, marvis_error *err) {
+    say_result *r = &job->result;
+    const marvis_model *model = job->loaded.model;
+    size_t chunk = (size_t)cli_integer(job->call, CLI_CHUNK_FRAMES, 8);
+    double start = platform_seconds();
+    marvis_status status;
+
+    job->pcm = malloc(chunk * (size_t)marvis_model_frame_samples(model) * sizeof *job->pcm);
+    if (!job->pcm) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    status = audio_writer_start(job->audio, marvis_model_sample_rate(model), err);
+    if (status == MARVIS_OK) {
+        cli_cancel_on_signal(job->session);
+        status = step_all(job, chunk, start, err);
+        cli_cancel_on_signal(NULL);
+    }
+    progress_clear(&job->progress);
+    if (status == MARVIS_OK && r->n_frames == 0)
+        return app_fail(err, MARVIS_ERR_INTERNAL, "%s; nothing was written",
+                        r->stop == MARVIS_STOP_CANCELLED
+                            ? "cancelled before the first frame"
+                            : "the model ended before it had said anything; try another --seed");
+    if (status == MARVIS_OK) status = audio_writer_finish(job->audio, err);
+    r->wall_s = platform_seconds() - start;
+    marvis_session_timing_get(job->session, &r->timing);
+    return status;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static int say(say_job *job) {
+    const cli_call *call = job->call;
+    say_result *r = &job->result;
+    bool quiet = cli_given(call, CLI_QUIET);
+    marvis_error err;
+
+    if (check_call(call, &err) != MARVIS_OK || read_text(job, &err) != MARVIS_OK)
+        return cli_fail(&err, true);
+    if (open_outputs(job, &err) != MARVIS_OK) return cli_fail(&err, false);
+    if (cli_load(call, cli_text(call, CLI_MODEL), CLI_NEEDS_CODEC | CLI_NEEDS_TOKENIZER,
+                 &job->loaded, &err) != MARVIS_OK)
+        return cli_fail(&err, true);
+    progress_init(&job->progress, !quiet);
+    if (start_session(job, &err) != MARVIS_OK || speak(job, &err) != MARVIS_OK)
+        return cli_fail(&err, false);
+    if (!quiet) {
+        say_print_warning(r);
+        say_print_summary(r);
+    }
+    if (job->stats.fd >= 0 && say_write_stats(r, &job->stats, &err) != MARVIS_OK)
+        return cli_fail(&err, false);
+    if (r->stop == MARVIS_STOP_CANCELLED) {
+        cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
+                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
+        return CLI_FAILED;
+    }
+    return CLI_DONE;
+}
+
+int say_run(const cli_call *call) {
+    say_job job = {.call = call, .stats = OUT_FILE_CLOSED};
+    int exit_status;
+    job.result.timing.struct_size = sizeof job.result.timing;
+    exit_status = say(&job);
+    free(job.pcm);
+    marvis_session_destroy(&job.session);
+    cli_unload(&job.loaded);
+    audio_writer_destroy(&job.audio);
+    out_file_discard(&job.stats);
+    free(job.text);
+    return exit_status;
+}

@@ -1,0 +1,41 @@
+/* say.h - the parts of marvis say: the settings it runs with and the report of what it did. */
+#ifndef APPS_CLI_SAY_H
+#define APPS_CLI_SAY_H
+
+#include <stddef.h>
+
+#include "cli/options.h"
+#include "common/out_file.h"
+#include "marvis.h"
+
+/* What was asked for, what it was done with, and what came of it. */
+typedef struct say_result {
+    const char *text; /* borrowed, [text_len] */
+    size_t text_len;
+    const char *model;  /* as given, or NULL: the built-in voice */
+    const char *output; /* as given */
+    marvis_session_settings settings;
+    int n_frames;
+    double seconds; /* of speech */
+    marvis_stop stop;
+    double load_s;
+    double wall_s; /* from the first step to the last sample written */
+    marvis_session_timing timing;
+    const char *cpu;
+    int n_threads;
+} say_result;
+
+/* The model's defaults, overridden by the options given. ERR_CALL: options that contradict each
+ * other or the model. */
+MARVIS_CHECK marvis_status say_settings(const cli_call *call, const marvis_model *model,
+                                        marvis_session_settings *settings, marvis_error *err);
+
+/* Writes the result as a JSON object. */
+MARVIS_CHECK marvis_status say_write_stats(const say_result *result, out_file *file,
+                                           marvis_error *err);
+
+/* One line for the terminal, and a warning when the speech did not end by itself. */
+void say_print_summary(const say_result *result);
+void say_print_warning(const say_result *result);
+
+#endif

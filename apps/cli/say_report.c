@@ -1,0 +1,99 @@
+/* say_report.c - what marvis say did: JSON statistics, a line for the terminal, a warning. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/say.h"
+#include "cli/support.h"
+#include "common/error.h"
+#include "common/platform.h"
+
+/* The text as JSON holds it: each byte that is not part of valid UTF-8 becomes U+FFFD. */
+static json_t *json_text(const char *text, size_t n) {
+    json_t *valid = json_stringn(text, n), *result;
+    char *copy;
+    size_t n_copy = 0;
+    if (valid || !(copy = malloc(3 * n + 1))) return valid;
+    for (size_t i = 0; i < n;) {
+        size_t length = 1;
+        json_t *probe = NULL;
+        for (; length <= 4 && i + length <= n; length++) {
+            probe = json_stringn(text + i, length);
+            if (probe) break;
+        }
+        memcpy(copy + n_copy, probe ? text + i : "\xEF\xBF\xBD", probe ? length : 3);
+        n_copy += probe ? length : 3;
+        i += probe ? length : 1;
+        json_decref(probe);
+    }
+    result = json_stringn(copy, n_copy);
+    free(copy);
+    return result;
+}
+
+/* A float as a person would write it: 0.9, not 0.89999997615814209. */
+static json_t *json_short(float value) {
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.6g", (double)value);
+    return json_real(strtod(digits, NULL));
+}
+
+static json_t *sampling_json(const marvis_sampling *sampling) {
+    return json_pack("{s:o, s:i, s:o}", "temperature", json_short(sampling->temperature), "top_k",
+                     sampling->top_k, "top_p", json_short(sampling->top_p));
+}
+
+static json_t *settings_json(const marvis_session_settings *s) {
+    return json_pack("{s:i, s:o, s:o, s:i, s:i, s:b}", "speaker", s->speaker, "codebook0",
+                     sampling_json(&s->codebook0), "depth", sampling_json(&s->depth), "codebooks",
+                     s->n_codebooks, "max_frames", s->max_frames, "guard", s->guard);
+}
+
+static json_t *result_json(const say_result *r) {
+    json_t *rtf = r->seconds > 0 ? json_real(r->wall_s / r->seconds) : json_null();
+    json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
+    return json_pack(
+        "{s:o, s:s, s:s, s:I, s:i, s:i, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
+        " s:I, s:s, s:o}",
+        "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
+        "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
+        "n_frames", r->n_frames, "seconds", r->seconds, "stop", marvis_stop_text(r->stop), "load_s",
+        r->load_s, "first_audio_s", first, "wall_s", r->wall_s, "rtf", rtf, "prefill_s",
+        r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s", r->timing.depth_s,
+        "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
+        (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
+        settings_json(&r->settings));
+}
+
+marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {
+    marvis_status status;
+    json_t *root = result_json(result);
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(root);
+    if (!text) return app_fail(err, MARVIS_ERR_INTERNAL, "--stats: the statistics cannot be made");
+    status = out_file_write(file, text, strlen(text), err);
+    if (status == MARVIS_OK) status = out_file_write(file, "\n", 1, err);
+    free(text);
+    return status == MARVIS_OK ? out_file_commit(file, err) : status;
+}
+
+void say_print_summary(const say_result *r) {
+    if (!platform_stderr_is_terminal()) return;
+    fprintf(stderr,
+            "%.1f s of speech in %.1f s (real-time factor %.2f), first audio after %.2f s, "
+            "ended by %s, seed %llu\n",
+            r->seconds, r->wall_s, r->seconds > 0 ? r->wall_s / r->seconds : 0.0,
+            r->timing.first_pcm_s, marvis_stop_text(r->stop), (unsigned long long)r->settings.seed);
+}
+
+void say_print_warning(const say_result *r) {
+    if (r->stop == MARVIS_STOP_CAP)
+        cli_complain("warning: cut off after %.1f s, before the model had ended; "
+                     "--max-seconds sets the limit",
+                     r->seconds);
+    if (r->stop == MARVIS_STOP_RUNAWAY)
+        cli_complain("warning: stopped after %.1f s, as the speech went on repeating itself or "
+                     "silent; try another --seed",
+                     r->seconds);
+}

@@ -1,0 +1,56 @@
+/* signals.c - Ctrl-C and its like (see support.h): the first one ends the speech at the next frame,
+ * and what was spoken is kept; a second one, or one at any other time, ends the program. A closed
+ * pipe and a file size limit are write errors, not signals. */
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "cli/support.h"
+#include "common/out_file.h"
+
+static marvis_session *volatile running;
+
+static void on_signal(int number) {
+    static const char message[] = "marvis: interrupted\n";
+    marvis_session *session = running;
+    (void)number;
+    if (session) {
+        running = NULL;
+        marvis_session_cancel(session);
+        return;
+    }
+    out_file_remove_temporaries();
+    if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(CLI_FAILED);
+    _exit(CLI_FAILED);
+}
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_ENDING = sizeof ending / sizeof *ending };
+
+void cli_catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    for (int i = 0; i < N_ENDING; i++) {
+        struct sigaction before;
+        /* What whoever started us ignores (nohup, a shell's background job) stays ignored. */
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(ending[i], &action, NULL);
+    }
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+void cli_block_signals(bool block) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < N_ENDING; i++)
+        sigaddset(&set, ending[i]);
+    pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+void cli_cancel_on_signal(marvis_session *session) {
+    running = session;
+}

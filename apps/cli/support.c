@@ -1,0 +1,192 @@
+/* support.c - see support.h. */
+#include "cli/support.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/error.h"
+#include "common/platform.h"
+#include "common/text_file.h"
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+void cli_complain(const char *format, ...) {
+    char line[1400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    for (char *c = line; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    }
+    fprintf(stderr, "marvis: %s\n", line);
+}
+
+int cli_fail(const marvis_error *err, bool input) {
+    cli_complain("%s", err->message);
+    switch (err->status) {
+    case MARVIS_OK:
+    case MARVIS_ERR_MEMORY:
+    case MARVIS_ERR_INTERNAL:
+        return CLI_FAILED;
+    case MARVIS_ERR_IO:
+        return input ? CLI_WRONG : CLI_FAILED;
+    case MARVIS_ERR_CALL:
+    case MARVIS_ERR_NOT_FOUND:
+    case MARVIS_ERR_FORMAT:
+    case MARVIS_ERR_CONFIG:
+    case MARVIS_ERR_TENSOR:
+    case MARVIS_ERR_TOKENIZER:
+    case MARVIS_ERR_UNSUPPORTED:
+    case MARVIS_ERR_INPUT:
+    case MARVIS_ERR_TOO_LONG:
+        return CLI_WRONG;
+    }
+    return CLI_FAILED;
+}
+
+int cli_close_stdout(int status) {
+    bool failed = ferror(stdout) != 0;
+    if ((fclose(stdout) != 0 || failed) && status == CLI_DONE) {
+        cli_complain("standard output: cannot be written");
+        return CLI_FAILED;
+    }
+    return status;
+}
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+static void print_warning(void *ctx, marvis_log_level level, const char *line) {
+    (void)ctx;
+    if (level >= MARVIS_LOG_WARNING) cli_complain("warning: %s", line);
+}
+
+marvis_status cli_engine(const cli_call *call, marvis_engine **engine, marvis_error *err) {
+    marvis_engine_settings settings;
+    marvis_engine_settings_init(&settings);
+    settings.n_threads = cli_integer(call, CLI_THREADS, 0);
+    settings.cpu = cli_text(call, CLI_CPU);
+    settings.log = cli_given(call, CLI_QUIET) ? NULL : print_warning;
+    /* Signals go to this thread alone, never to the engine's, so that the handler can't meet a
+     * session that is just being destroyed. */
+    cli_block_signals(true);
+    marvis_status status = marvis_engine_create(&settings, engine, err);
+    cli_block_signals(false);
+    return status;
+}
+
+static marvis_weights chosen_weights(const cli_call *call) {
+    const char *text = cli_text(call, CLI_WEIGHTS);
+    if (text && strcmp(text, "f32") == 0) return MARVIS_WEIGHTS_F32;
+    if (text && strcmp(text, "bf16") == 0) return MARVIS_WEIGHTS_BF16;
+    return MARVIS_WEIGHTS_AUTO;
+}
+
+/* The folder of the built-in voice, which the caller frees: beside the build folder, as installed
+ * beside the program, or where the build was told that it would be installed. */
+static marvis_status find_builtin(char **path, marvis_error *err) {
+    static const char *const beside[] = {"/../models/builtin", "/../share/marvis/builtin"};
+    char *dir = platform_program_dir();
+    char *tried[3] = {0};
+    marvis_status status = MARVIS_OK;
+    *path = NULL;
+    for (int i = 0; i < 3 && !*path; i++) {
+        if (i < 2)
+            tried[i] = platform_concat(dir ? dir : ".", beside[i]);
+        else
+            tried[i] = platform_concat(MARVIS_DATADIR, "/builtin");
+        if (tried[i] && platform_is_dir(tried[i])) {
+            *path = tried[i];
+            tried[i] = NULL;
+        }
+    }
+    if (!*path)
+        status =
+            app_fail(err, MARVIS_ERR_NOT_FOUND,
+                     "the built-in voice is not installed (looked for %s, %s, %s); "
+                     "give --model MODEL",
+                     tried[0] ? tried[0] : "", tried[1] ? tried[1] : "", tried[2] ? tried[2] : "");
+    for (int i = 0; i < 3; i++)
+        free(tried[i]);
+    free(dir);
+    return status;
+}
+
+static void fill_settings(const cli_call *call, unsigned needs, marvis_model_settings *settings) {
+    marvis_model_settings_init(settings);
+    settings->codec = cli_text(call, CLI_CODEC);
+    settings->tokenizer = cli_text(call, CLI_TOKENIZER);
+    settings->config = cli_text(call, CLI_CONFIG);
+    settings->strict = cli_given(call, CLI_STRICT);
+    settings->no_codec = !(needs & CLI_NEEDS_CODEC);
+    settings->no_tokenizer = !(needs & CLI_NEEDS_TOKENIZER);
+    settings->weights = chosen_weights(call);
+}
+
+marvis_status cli_load(const cli_call *call, const char *path, unsigned needs, cli_loaded *loaded,
+                       marvis_error *err) {
+    marvis_model_settings settings;
+    char *builtin = NULL, *cache = platform_hub_cache();
+    double start = platform_seconds();
+    marvis_status status = MARVIS_OK;
+    *loaded = (cli_loaded){0};
+    if (!path) {
+        status = find_builtin(&builtin, err);
+        path = builtin;
+    }
+    if (status == MARVIS_OK) status = cli_engine(call, &loaded->engine, err);
+    if (status == MARVIS_OK) {
+        fill_settings(call, needs, &settings);
+        settings.hub_cache = cache;
+        status = marvis_model_open(loaded->engine, path, &settings, &loaded->model, err);
+    }
+    loaded->load_s = platform_seconds() - start;
+    free(builtin);
+    free(cache);
+    if (status != MARVIS_OK) cli_unload(loaded);
+    return status;
+}
+
+marvis_status cli_load_codec(const cli_call *call, cli_loaded *loaded, marvis_error *err) {
+    marvis_model_settings settings;
+    double start = platform_seconds();
+    marvis_status status;
+    *loaded = (cli_loaded){0};
+    status = cli_engine(call, &loaded->engine, err);
+    if (status == MARVIS_OK) {
+        fill_settings(call, CLI_NEEDS_CODEC, &settings);
+        settings.codec = NULL;
+        status = marvis_codec_open(loaded->engine, cli_text(call, CLI_CODEC), &settings,
+                                   &loaded->model, err);
+    }
+    loaded->load_s = platform_seconds() - start;
+    if (status != MARVIS_OK) cli_unload(loaded);
+    return status;
+}
+
+void cli_unload(cli_loaded *loaded) {
+    marvis_model_destroy(&loaded->model);
+    marvis_engine_destroy(&loaded->engine);
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+marvis_status cli_read_text(const cli_call *call, const char *positional, char **text,
+                            size_t *len_bytes, marvis_error *err) {
+    const char *file = cli_text(call, CLI_FILE);
+    *text = NULL;
+    *len_bytes = 0;
+    if (file && positional)
+        return app_fail(err, MARVIS_ERR_CALL, "TEXT and --file: give one of them");
+    if (!file && !positional)
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "TEXT is missing; give a text, - for standard input, or --file FILE");
+    if (file || strcmp(positional, "-") == 0)
+        return text_file_read(file ? file : "-", text, len_bytes, err);
+    *text = platform_concat(positional, "");
+    if (!*text) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    *len_bytes = strlen(positional);
+    return MARVIS_OK;
+}

@@ -1,0 +1,61 @@
+/* support.h - what the subcommands share: messages, exit status, opening a model as the options
+ * say, text from the call, and Ctrl-C. */
+#ifndef APPS_CLI_SUPPORT_H
+#define APPS_CLI_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/options.h"
+#include "marvis.h"
+
+/* Exit status. */
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG = 2 };
+
+/* One line on stderr, "marvis: ...", with control characters made visible. */
+__attribute__((format(printf, 1, 2))) void cli_complain(const char *format, ...);
+
+/* Complains about a failure and returns its exit status. input: an ERR_IO came from what was given
+ * to read, not from what was to be written. */
+int cli_fail(const marvis_error *err, bool input);
+
+/* Closes standard output; returns `status`, or CLI_FAILED with a complaint when it could not be
+ * written. */
+int cli_close_stdout(int status);
+
+typedef struct cli_loaded {
+    marvis_engine *engine;
+    marvis_model *model;
+    double load_s;
+} cli_loaded;
+
+/* What a command needs of a model. */
+enum { CLI_NEEDS_CODEC = 1, CLI_NEEDS_TOKENIZER = 2 };
+
+/* An engine by --threads and --cpu. ERR_CALL, ERR_UNSUPPORTED. */
+MARVIS_CHECK marvis_status cli_engine(const cli_call *call, marvis_engine **engine,
+                                      marvis_error *err);
+
+/* Engine and model by the options. path NULL = the built-in voice. */
+MARVIS_CHECK marvis_status cli_load(const cli_call *call, const char *path, unsigned needs,
+                                    cli_loaded *loaded, marvis_error *err);
+/* The Mimi file of --codec alone. */
+MARVIS_CHECK marvis_status cli_load_codec(const cli_call *call, cli_loaded *loaded,
+                                          marvis_error *err);
+void cli_unload(cli_loaded *loaded);
+
+/* The text of the call: the positional (which may be NULL, or "-" for standard input) or --file.
+ * The caller frees *text. ERR_CALL: none, or both; ERR_INPUT: too long. */
+MARVIS_CHECK marvis_status cli_read_text(const cli_call *call, const char *positional, char **text,
+                                         size_t *len_bytes, marvis_error *err);
+
+/* From here on SIGINT and SIGTERM end the program with status 1 and remove its temporary files. */
+void cli_catch_signals(void);
+
+/* Keeps the signals from this thread and the threads it starts, or lets them in again. */
+void cli_block_signals(bool block);
+
+/* While `session` is not NULL the first signal only cancels it. */
+void cli_cancel_on_signal(marvis_session *session);
+
+#endif

@@ -1,0 +1,180 @@
+/* out_file.c - see out_file.h. */
+#include "common/out_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/platform.h"
+
+/* Temporary files that a fatal signal must remove. Paths belong to their out_file. */
+enum { N_SLOTS = 8 };
+static const char *volatile temporaries[N_SLOTS];
+
+static int slot_take(const char *path) {
+    for (int i = 0; i < N_SLOTS; i++) {
+        if (!temporaries[i]) {
+            temporaries[i] = path;
+            return i;
+        }
+    }
+    return -1;
+}
+
+void out_file_remove_temporaries(void) {
+    for (int i = 0; i < N_SLOTS; i++) {
+        if (temporaries[i]) unlink(temporaries[i]);
+    }
+}
+
+static void release(out_file *file) {
+    if (file->slot >= 0) temporaries[file->slot] = NULL;
+    free(file->target);
+    free(file->temp);
+    free(file->name);
+    *file = (out_file)OUT_FILE_CLOSED;
+}
+
+static marvis_status write_failed(const out_file *file, int error, marvis_error *err) {
+    return app_fail(err, MARVIS_ERR_IO, "%s: cannot be written: %s", file->name, strerror(error));
+}
+
+/* Ordinary files can be patched afterwards, except when every write goes to the end. */
+static void find_position(out_file *file) {
+    struct stat st;
+    int flags = fcntl(file->fd, F_GETFL);
+    off_t at = lseek(file->fd, 0, SEEK_CUR);
+    file->seekable = fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode) && at >= 0 && flags >= 0 &&
+                     !(flags & O_APPEND);
+    file->start = file->seekable ? (int64_t)at : 0;
+}
+
+/* The temporary name lies in the target's folder, so that the rename stays on one file system. */
+static char *temp_name(const char *target, int attempt) {
+    const char *slash = strrchr(target, '/');
+    size_t n_dir = slash ? (size_t)(slash - target) + 1 : 0;
+    size_t size = n_dir + 64;
+    char *name = malloc(size);
+    if (name)
+        snprintf(name, size, "%.*s.marvis-%ld-%d.part", (int)n_dir, target, (long)getpid(),
+                 attempt);
+    return name;
+}
+
+static marvis_status open_temporary(out_file *file, mode_t mode, marvis_error *err) {
+    enum { N_ATTEMPTS = 100 };
+    for (int attempt = 0; attempt < N_ATTEMPTS; attempt++) {
+        free(file->temp);
+        file->temp = temp_name(file->target, attempt);
+        if (!file->temp) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+        file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (file->fd >= 0) {
+            file->slot = slot_take(file->temp);
+            return MARVIS_OK;
+        }
+        if (errno != EEXIST) break;
+    }
+    return app_fail(err, MARVIS_ERR_IO, "%s: cannot be created: %s", file->name, strerror(errno));
+}
+
+static bool stat_is_stream(const struct stat *st) {
+    return !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode);
+}
+
+bool out_file_is_stream(const char *path) {
+    struct stat st;
+    return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && stat_is_stream(&st));
+}
+
+static marvis_status open_path(out_file *file, const char *path, marvis_error *err) {
+    struct stat st;
+    size_t n = strlen(path);
+    bool exists = stat(path, &st) == 0;
+    mode_t mode = 0666;
+    if (n == 0 || path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode)))
+        return app_fail(err, MARVIS_ERR_CALL, "%s is a folder; give the name of a file",
+                        n ? path : "the empty name");
+    if (exists && stat_is_stream(&st)) {
+        file->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (file->fd < 0)
+            return app_fail(err, MARVIS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        return MARVIS_OK;
+    }
+    if (exists) { /* replace what a link points to, with the rights it had */
+        file->target = realpath(path, NULL);
+        mode = st.st_mode & 0777;
+    } else {
+        file->target = platform_concat(path, "");
+    }
+    if (!file->target) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    return open_temporary(file, mode, err);
+}
+
+marvis_status out_file_open(out_file *file, const char *path, marvis_error *err) {
+    marvis_status status = MARVIS_OK;
+    bool is_stdout = strcmp(path, "-") == 0;
+    *file = (out_file)OUT_FILE_CLOSED;
+    file->name = platform_concat(is_stdout ? "standard output" : path, "");
+    if (!file->name) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    file->owns_fd = !is_stdout;
+    if (is_stdout)
+        file->fd = STDOUT_FILENO;
+    else
+        status = open_path(file, path, err);
+    if (status != MARVIS_OK) {
+        release(file);
+        return status;
+    }
+    find_position(file);
+    return MARVIS_OK;
+}
+
+marvis_status out_file_write(out_file *file, const void *data, size_t n, marvis_error *err) {
+    const char *next = data;
+    while (n > 0) {
+        ssize_t written = write(file->fd, next, n);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return write_failed(file, errno, err);
+        next += written;
+        n -= (size_t)written;
+        file->size += written;
+    }
+    return MARVIS_OK;
+}
+
+marvis_status out_file_overwrite(out_file *file, int64_t offset, const void *data, size_t n,
+                                 marvis_error *err) {
+    const char *next = data;
+    while (n > 0) {
+        ssize_t written = pwrite(file->fd, next, n, (off_t)(file->start + offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return write_failed(file, errno, err);
+        next += written;
+        n -= (size_t)written;
+        offset += written;
+    }
+    return MARVIS_OK;
+}
+
+marvis_status out_file_commit(out_file *file, marvis_error *err) {
+    marvis_status status = MARVIS_OK;
+    if (file->owns_fd && close(file->fd) != 0 && errno != EINTR)
+        status = write_failed(file, errno, err);
+    if (file->temp && status == MARVIS_OK && rename(file->temp, file->target) != 0)
+        status = write_failed(file, errno, err);
+    if (file->temp && status != MARVIS_OK) unlink(file->temp);
+    release(file);
+    return status;
+}
+
+void out_file_discard(out_file *file) {
+    if (file->fd < 0) return;
+    if (file->owns_fd) close(file->fd);
+    if (file->temp) unlink(file->temp);
+    release(file);
+}

@@ -1,0 +1,52 @@
+/* out_file.h - an output that appears whole or not at all: a file is written under a temporary name
+ * in the target's folder and renamed when it is complete. Standard output, pipes and devices are
+ * written directly. */
+#ifndef APPS_COMMON_OUT_FILE_H
+#define APPS_COMMON_OUT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "marvis.h"
+
+typedef struct out_file {
+    int fd;        /* -1: not open */
+    bool owns_fd;  /* false for standard output */
+    bool seekable; /* bytes already written can be changed */
+    int64_t start; /* where in the file our first byte lies */
+    int64_t size;  /* bytes written */
+    int slot;      /* of the list of temporary files, or -1: written directly */
+    char *target;  /* owned; what is renamed to, symbolic links followed */
+    char *temp;    /* owned; NULL: written directly */
+    char *name;    /* owned; for messages */
+} out_file;
+
+/* A closed out_file: discard does nothing to it. */
+#define OUT_FILE_CLOSED                                                                            \
+    { .fd = -1, .slot = -1 }
+
+/* True for "-" and for a target that exists and is not an ordinary file (a pipe or a device). */
+bool out_file_is_stream(const char *path);
+
+/* Opens the output; path "-" is standard output. ERR_CALL: the path is a folder; ERR_IO. */
+MARVIS_CHECK marvis_status out_file_open(out_file *file, const char *path, marvis_error *err);
+
+/* Appends n bytes. ERR_IO: full disk, closed pipe and the like. */
+MARVIS_CHECK marvis_status out_file_write(out_file *file, const void *data, size_t n,
+                                          marvis_error *err);
+
+/* Writes n bytes over those from `offset` on; file->seekable must be true. */
+MARVIS_CHECK marvis_status out_file_overwrite(out_file *file, int64_t offset, const void *data,
+                                              size_t n, marvis_error *err);
+
+/* Closes and puts the file in its place. On failure nothing is left behind. */
+MARVIS_CHECK marvis_status out_file_commit(out_file *file, marvis_error *err);
+
+/* Closes and removes what was written; does nothing after a commit. */
+void out_file_discard(out_file *file);
+
+/* Removes the temporary files of all open outputs, from a signal handler that ends the process. */
+void out_file_remove_temporaries(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* progress.c - see progress.h. */
+#include "common/progress.h"
+
+#include <stdio.h>
+
+#include "common/platform.h"
+
+void progress_init(progress *p, bool enabled) {
+    *p = (progress){.enabled = enabled && platform_stderr_is_terminal()};
+}
+
+void progress_update(progress *p, int n_frames, double audio_s, double wall_s, double first_s) {
+    char line[120];
+    double now = platform_seconds();
+    int width;
+    if (!p->enabled || now - p->last_s < 0.1) return;
+    width = snprintf(line, sizeof line,
+                     "%d frames, %.1f s of speech, real-time factor %.2f, first audio %.2f s",
+                     n_frames, audio_s, audio_s > 0 ? wall_s / audio_s : 0.0, first_s);
+    /* Blanks instead of an escape sequence: good on any terminal. */
+    fprintf(stderr, "\r%-*s", p->width, line);
+    fflush(stderr);
+    p->width = width;
+    p->last_s = now;
+}
+
+void progress_clear(progress *p) {
+    if (p->width > 0) {
+        fprintf(stderr, "\r%*s\r", p->width, "");
+        fflush(stderr);
+    }
+    p->width = 0;
+}

@@ -1,0 +1,22 @@
+/* progress.h - one line on the terminal that follows the speech while it is made. Writes nothing
+ * when stderr is no terminal. */
+#ifndef APPS_COMMON_PROGRESS_H
+#define APPS_COMMON_PROGRESS_H
+
+#include <stdbool.h>
+
+typedef struct progress {
+    bool enabled;
+    double last_s; /* clock at the last drawing */
+    int width;     /* columns now on the line */
+} progress;
+
+void progress_init(progress *p, bool enabled);
+
+/* Draws at most ten times a second. audio_s and wall_s: seconds of speech and of work so far. */
+void progress_update(progress *p, int n_frames, double audio_s, double wall_s, double first_s);
+
+/* Wipes the line, before anything else is written to the terminal. */
+void progress_clear(progress *p);
+
+#endif

@@ -31,6 +31,15 @@ const char *mv_dtype_name(mv_dtype type) {
     return dtypes[type].name;
 }
 
+bool mv_dtype_from_name(const char *name, mv_dtype *type) {
+    for (int i = 0; name && i < MV_N_DTYPES; i++) {
+        if (strcmp(name, dtypes[i].name) != 0) continue;
+        *type = (mv_dtype)i;
+        return true;
+    }
+    return false;
+}
+
 /* What is being read; positions in errors are offsets in the file. */
 typedef struct reader {
     const char *path;
@@ -98,12 +107,7 @@ static marvis_status read_type(const reader *r, const json_t *entry, mv_tensor *
         return mv_fail_at(r->err, MARVIS_ERR_FORMAT, entry_position(r, t->name),
                           "%s: tensor \"%s\": \"dtype\" is missing; expected a string", r->path,
                           t->name);
-    for (int i = 0; i < MV_N_DTYPES; i++) {
-        if (strcmp(name, dtypes[i].name) == 0) {
-            t->type = (mv_dtype)i;
-            return MARVIS_OK;
-        }
-    }
+    if (mv_dtype_from_name(name, &t->type)) return MARVIS_OK;
     return mv_fail_at(r->err, MARVIS_ERR_FORMAT, entry_position(r, t->name),
                       "%s: tensor \"%s\": unknown type \"%s\"; expected F32, F16, BF16 or another "
                       "safetensors type",

@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/status.h"
 
+#include <stdbool.h>
+
 #define MV_MAX_DIMS 8
 
 typedef enum mv_dtype {
@@ -19,6 +21,8 @@ typedef enum mv_dtype {
 
 size_t mv_dtype_bytes(mv_dtype type);
 const char *mv_dtype_name(mv_dtype type); /* safetensors' own spelling, "BF16" */
+/* true and *type, when `name` (NULL allowed) is such a spelling */
+bool mv_dtype_from_name(const char *name, mv_dtype *type);
 
 typedef struct mv_tensor {
     const char *name; /* owned by the file object */

@@ -8,7 +8,9 @@
  *
  *   n_batch 1           8 rows at a time: bound by the bytes of the weights
  *   n_batch 2..7        tiles of 4 rows x TILE_BATCH, weights converted in registers
- *   n_batch 8..         the same tiles over a panel of weights converted once for many columns */
+ *   n_batch 8..         the same tiles over panels of weights and of x, copied once for many tiles:
+ *                       rows of a large matrix often lie a power of two apart, where they would
+ *                       push each other out of the cache */
 #include "kernels/tiers.h"
 
 #include <string.h>
@@ -22,9 +24,9 @@
 
 enum {
     TILE_ROWS = 4,
-    PANEL_ROWS = 16,
-    PANEL_COLS = 256, /* x PANEL_ROWS x 4 bytes: half of a first-level cache */
-    BATCH_BLOCK = 48, /* a multiple of TILE_BATCH; accumulators for PANEL_ROWS x this on the stack */
+    PANEL_COLS = 256,
+    PANEL_ROWS = 32,  /* 32 KB of weights, read tile by tile */
+    BATCH_BLOCK = 24, /* 24 KB of x, which stay in the first-level cache */
     WIDE_BATCH = 8,
     LINE_BYTES = 64,
     /* Bytes of each row fetched ahead; 8 rows at a time, so that 4 KB are under way. */
@@ -52,23 +54,20 @@ INLINE vec load_weights_tail(mv_wtype type, const char *p, size_t n) {
 }
 
 /* acc[b*n_r + r] += row r of w times x row b, over the columns [0, n_cols). n_r and n_b are
- * constants where this is inlined. With `stream` set, fetches ahead: within the row, and from its
- * last AHEAD_BYTES on the beginning of the row n_r further down, which comes next. */
+ * constants where this is inlined. Fetches ahead: within the row, and from its last AHEAD_BYTES on
+ * the beginning of the row n_r further down, which comes next. */
 INLINE void accumulate(mv_wtype type, size_t n_r, size_t n_b, vec *acc, const char *w,
-                       size_t row_bytes, const float *x, size_t ldx, size_t n_cols, int stream) {
+                       size_t row_bytes, const float *x, size_t ldx, size_t n_cols) {
     const size_t wb = bytes_of(type), chunk = LINE_BYTES / wb;
-    const size_t n_lines = n_cols / chunk;
-    size_t seam = stream && n_lines > AHEAD_BYTES / LINE_BYTES ? n_lines - AHEAD_BYTES / LINE_BYTES
-                                                              : 0;
+    const size_t n_lines = n_cols / chunk, n_ahead = AHEAD_BYTES / LINE_BYTES;
+    const size_t seam = n_lines > n_ahead ? n_lines - n_ahead : 0;
     size_t c = 0, ahead = AHEAD_BYTES;
     for (int phase = 0; phase < 2; phase++) {
         for (size_t end = (phase ? n_lines : seam) * chunk; c < end; c += chunk) {
-            if (stream) {
-                UNROLL for (size_t r = 0; r < n_r; r++)
-                    vec_prefetch((uintptr_t)w + r * row_bytes + c * wb + ahead);
-            }
+            UNROLL for (size_t r = 0; r < n_r; r++)
+                vec_prefetch((uintptr_t)w + r * row_bytes + c * wb + ahead);
             UNROLL for (size_t v = 0; v < chunk; v += LANES) {
-                vec xs[16];
+                vec xs[TILE_BATCH];
                 UNROLL for (size_t b = 0; b < n_b; b++)
                     xs[b] = vec_load(x + b * ldx + c + v);
                 UNROLL for (size_t r = 0; r < n_r; r++) {
@@ -104,7 +103,7 @@ INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t 
     vec acc[32];
     UNROLL for (size_t i = 0; i < n_r * n_b; i++)
         acc[i] = vec_zero();
-    accumulate(type, n_r, n_b, acc, w, row_bytes, x, ldx, n_cols, 1);
+    accumulate(type, n_r, n_b, acc, w, row_bytes, x, ldx, n_cols);
     UNROLL for (size_t b = 0; b < n_b; b++) {
         if (n_r == 1) {
             float sums[4];
@@ -164,79 +163,92 @@ INLINE void matmul_direct(mv_wtype type, float *y, size_t ldy, const char *w, si
                         x + b * ldx, ldx, n_cols);
 }
 
-/* Where a tile of the panel stands in its product. */
-typedef struct panel_state {
-    const float *panel; /* [PANEL_ROWS][PANEL_COLS] */
-    vec *acc;           /* [BATCH_BLOCK][PANEL_ROWS], across blocks of columns */
-    size_t n_cols;      /* columns in this panel */
-    int first, last;    /* the row's first and last panel */
-} panel_state;
+/* What the tiles of one step work on: a block of rows, of columns and of the batch. */
+typedef struct panels {
+    float *w;           /* [PANEL_ROWS][PANEL_COLS], with zeros up to a whole vector */
+    float *x;           /* [BATCH_BLOCK][PANEL_COLS], likewise */
+    vec *acc;           /* [BATCH_BLOCK][PANEL_ROWS], kept from one block of columns to the next */
+    size_t n_rows, n_batch;
+    size_t n_padded;    /* columns, in whole vectors */
+    int first, last;    /* the first and the last block of columns */
+} panels;
 
-/* TILE_ROWS rows of the panel times n_b columns of the batch; n_rows of the rows exist. */
-INLINE void panel_tile(const panel_state *s, size_t n_b, float *y, size_t ldy, const float *x,
-                       size_t ldx, size_t r, size_t b, size_t n_rows) {
+/* Copies n values as f32, with zeros up to a whole vector. */
+INLINE void copy_row(mv_wtype type, float *dst, const char *src, size_t n) {
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        vec_store(dst + c, load_weights(type, src + c * bytes_of(type)));
+    if (c < n) vec_store(dst + c, load_weights_tail(type, src + c * bytes_of(type), n - c));
+}
+
+/* TILE_ROWS rows from r on times n_b columns of the batch from b on; y is theirs. */
+INLINE void panel_tile(const panels *p, size_t n_b, float *y, size_t ldy, size_t r, size_t b) {
     vec acc[TILE_ROWS * TILE_BATCH];
-    vec *kept = s->acc + b * PANEL_ROWS + r;
+    vec *kept = p->acc + b * PANEL_ROWS + r;
     UNROLL for (size_t i = 0; i < n_b; i++) {
         UNROLL for (size_t j = 0; j < TILE_ROWS; j++)
-            acc[i * TILE_ROWS + j] = s->first ? vec_zero() : kept[i * PANEL_ROWS + j];
+            acc[i * TILE_ROWS + j] = p->first ? vec_zero() : kept[i * PANEL_ROWS + j];
     }
-    accumulate(MV_W_F32, TILE_ROWS, n_b, acc, (const char *)(s->panel + r * PANEL_COLS),
-               PANEL_COLS * sizeof(float), x, ldx, s->n_cols, 0);
+    const float *w = p->w + r * PANEL_COLS, *x = p->x + b * PANEL_COLS;
+    for (size_t c = 0; c < p->n_padded; c += LANES) {
+        vec xs[TILE_BATCH];
+        UNROLL for (size_t i = 0; i < n_b; i++)
+            xs[i] = vec_load(x + i * PANEL_COLS + c);
+        UNROLL for (size_t j = 0; j < TILE_ROWS; j++) {
+            vec ws = vec_load(w + j * PANEL_COLS + c);
+            UNROLL for (size_t i = 0; i < n_b; i++)
+                acc[i * TILE_ROWS + j] = vec_fma(ws, xs[i], acc[i * TILE_ROWS + j]);
+        }
+    }
     UNROLL for (size_t i = 0; i < n_b; i++) {
         const vec *a = acc + i * TILE_ROWS;
-        if (!s->last) {
+        if (!p->last) {
             UNROLL for (size_t j = 0; j < TILE_ROWS; j++)
                 kept[i * PANEL_ROWS + j] = a[j];
-        } else if (n_rows >= TILE_ROWS) {
+        } else if (p->n_rows - r >= TILE_ROWS) {
             vec_sum4(y + i * ldy, a[0], a[1], a[2], a[3]);
         } else {
             float sums[TILE_ROWS];
             vec_sum4(sums, a[0], a[1], a[2], a[3]);
-            memcpy(y + i * ldy, sums, n_rows * sizeof(float));
+            memcpy(y + i * ldy, sums, (p->n_rows - r) * sizeof(float));
         }
     }
 }
 
-/* All tiles of one panel: rows r0.. of y and the columns of one block of the batch. */
-static void panel_times_batch(const panel_state *s, float *y, size_t ldy, const float *x,
-                              size_t ldx, size_t n_rows, size_t n_batch) {
-    for (size_t r = 0; r < n_rows; r += TILE_ROWS) {
-#define PANEL_TILE(n_b)                                                                            \
-    panel_tile(s, n_b, y + b * ldy + r, ldy, x + b * ldx, ldx, r, b, n_rows - r)
-        FOR_EACH_TILE(n_batch, PANEL_TILE);
+/* All tiles of one step, the same for every type of weights. */
+static void panel_tiles(const panels *p, float *y, size_t ldy) {
+    for (size_t r = 0; r < p->n_rows; r += TILE_ROWS) {
+#define PANEL_TILE(n_b) panel_tile(p, n_b, y + b * ldy + r, ldy, r, b)
+        FOR_EACH_TILE(p->n_batch, PANEL_TILE);
 #undef PANEL_TILE
     }
 }
 
-/* n weights to f32 */
-INLINE void convert_row(mv_wtype type, float *dst, const char *w, size_t n) {
-    size_t c = 0;
-    for (; c + LANES <= n; c += LANES)
-        vec_store(dst + c, load_weights(type, w + c * bytes_of(type)));
-    if (c < n) vec_store(dst + c, load_weights_tail(type, w + c * bytes_of(type), n - c));
-}
-
 INLINE void matmul_wide(mv_wtype type, float *y, size_t ldy, const char *w, size_t row_bytes,
                         const float *x, size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch) {
-    _Alignas(64) float panel[PANEL_ROWS * PANEL_COLS];
+    _Alignas(64) float w_panel[PANEL_ROWS * PANEL_COLS];
+    _Alignas(64) float x_panel[BATCH_BLOCK * PANEL_COLS];
     vec acc[PANEL_ROWS * BATCH_BLOCK];
-    panel_state s = {.panel = panel, .acc = acc};
+    panels p = {.w = w_panel, .x = x_panel, .acc = acc};
     for (size_t b = 0; b < n_batch; b += BATCH_BLOCK) {
-        size_t n_b = n_batch - b < BATCH_BLOCK ? n_batch - b : BATCH_BLOCK;
+        p.n_batch = n_batch - b < BATCH_BLOCK ? n_batch - b : BATCH_BLOCK;
         for (size_t r = 0; r < n_rows; r += PANEL_ROWS) {
-            size_t n_r = n_rows - r < PANEL_ROWS ? n_rows - r : PANEL_ROWS;
+            p.n_rows = n_rows - r < PANEL_ROWS ? n_rows - r : PANEL_ROWS;
             for (size_t c = 0; c < n_cols; c += PANEL_COLS) {
-                s.n_cols = n_cols - c < PANEL_COLS ? n_cols - c : PANEL_COLS;
-                s.first = c == 0;
-                s.last = n_cols - c <= PANEL_COLS;
-                for (size_t i = 0; i < n_r; i++)
-                    convert_row(type, panel + i * PANEL_COLS,
-                                w + (r + i) * row_bytes + c * bytes_of(type), s.n_cols);
-                /* The rows that a ragged tile lacks; their sums are thrown away. */
-                for (size_t i = n_r; i % TILE_ROWS; i++)
-                    memset(panel + i * PANEL_COLS, 0, PANEL_COLS * sizeof(float));
-                panel_times_batch(&s, y + b * ldy + r, ldy, x + b * ldx + c, ldx, n_r, n_b);
+                size_t n = n_cols - c < PANEL_COLS ? n_cols - c : PANEL_COLS;
+                p.n_padded = (n + LANES - 1) / LANES * LANES;
+                p.first = c == 0;
+                p.last = n_cols - c <= PANEL_COLS;
+                for (size_t i = 0; i < p.n_batch; i++)
+                    copy_row(MV_W_F32, x_panel + i * PANEL_COLS,
+                             (const char *)(x + (b + i) * ldx + c), n);
+                for (size_t i = 0; i < p.n_rows; i++)
+                    copy_row(type, w_panel + i * PANEL_COLS,
+                             w + (r + i) * row_bytes + c * bytes_of(type), n);
+                /* Rows that the last tile lacks; their sums are thrown away. */
+                for (size_t i = p.n_rows; i % TILE_ROWS; i++)
+                    memset(w_panel + i * PANEL_COLS, 0, p.n_padded * sizeof(float));
+                panel_tiles(&p, y + b * ldy + r, ldy);
             }
         }
     }

@@ -35,10 +35,10 @@ int mv_mimi_frame_samples(const mv_mimi_config *config);
 typedef struct mv_mimi mv_mimi;
 
 /* Loads Mimi from ckpt: names begin with `prefix` ("codec_model." or ""), in moshi's or transformers'
- * naming (told apart by names), with the old names too. Every tensor under the prefix is taken,
- * shape-checked, or listed as redundant. `config`: numbers to check against; when exact is 0 the
- * counts that names reveal (n_codebooks, n_layers) may come from the file. Weights become f32.
- * The mapped file may be closed afterwards. */
+ * naming (told apart by names), with the old spellings too. Every number of `config` must be that of
+ * the file, and every tensor under the prefix is taken and shape-checked: one that is missing, extra
+ * or of another shape is ERR_TENSOR. The encoder's tensors (checked, not kept) may be absent only all
+ * together: such a codec decodes. Weights become f32; the mapped file may be closed afterwards. */
 MV_CHECK marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix,
                                     const mv_mimi_config *config, mv_mimi **mimi, marvis_error *err);
 void mv_mimi_destroy(mv_mimi **mimi);

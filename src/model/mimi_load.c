@@ -1,0 +1,406 @@
+/* mimi_load.c - binds Mimi's tensors: moshi's names and transformers' names, their old spellings,
+ * and their shapes. What the decoder needs is kept as f32; the encoder's tensors are checked and
+ * accounted for. A file without any encoder tensor is a codec that only decodes; one with some
+ * needs them all. */
+#include "base/memory.h"
+#include "model/mimi_weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_SIZE = 512, MODULE_SIZE = 192, RVQ_SIZE = 64 };
+
+typedef struct loader {
+    mv_checkpoint *ckpt;
+    const char *prefix;
+    const mv_mimi_config *config;
+    bool moshi; /* moshi's names, else transformers' */
+    marvis_error *err;
+} loader;
+
+/* Whether any tensor's name begins with prefix + part. */
+static bool any_under(const mv_checkpoint *ckpt, const char *prefix, const char *part) {
+    const size_t n_prefix = strlen(prefix), n_part = strlen(part);
+    for (size_t i = 0; i < mv_checkpoint_n_tensors(ckpt); i++) {
+        const char *name = mv_checkpoint_tensor(ckpt, i)->name;
+        if (strncmp(name, prefix, n_prefix) == 0 && strncmp(name + n_prefix, part, n_part) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool names_are_moshi(const mv_checkpoint *ckpt, const char *prefix) {
+    return any_under(ckpt, prefix, "quantizer.rvq_");
+}
+
+static bool names_are_hf(const mv_checkpoint *ckpt, const char *prefix) {
+    return any_under(ckpt, prefix, "quantizer.semantic_residual_vector_quantizer.") ||
+           any_under(ckpt, prefix, "quantizer.acoustic_residual_vector_quantizer.");
+}
+
+bool mv_mimi_detect(const mv_checkpoint *ckpt, const char *prefix) {
+    return names_are_moshi(ckpt, prefix) || names_are_hf(ckpt, prefix);
+}
+
+/* Takes module + leaf; *values gets f32 memory, or the tensor is only checked (values NULL). */
+static marvis_status take(const loader *l, const char *module, const char *leaf, int n_dims,
+                          const int64_t *shape, float **values) {
+    char name[NAME_SIZE];
+    const mv_tensor *tensor;
+    snprintf(name, sizeof name, "%s%s%s", l->prefix, module, leaf);
+    if (values) return mv_checkpoint_take_f32(l->ckpt, name, n_dims, shape, values, l->err);
+    return mv_checkpoint_take(l->ckpt, name, n_dims, shape, &tensor, l->err);
+}
+
+static marvis_status take_vector(const loader *l, const char *module, const char *leaf, int n,
+                                 float **values) {
+    return take(l, module, leaf, 1, (int64_t[]){n}, values);
+}
+
+/* The spelling of a leaf that the file has; the first one when it has none (so that it is named).
+ */
+static const char *spelling(const loader *l, const char *module, const char *const *leaves) {
+    char name[NAME_SIZE];
+    for (const char *const *leaf = leaves; *leaf; leaf++) {
+        snprintf(name, sizeof name, "%s%s%s", l->prefix, module, *leaf);
+        if (mv_checkpoint_has(l->ckpt, name)) return *leaf;
+    }
+    return leaves[0];
+}
+
+static mv_matrix own_matrix(float *values, size_t n_rows, size_t n_cols) {
+    return (mv_matrix){.type = MV_W_F32,
+                       .n_rows = n_rows,
+                       .n_cols = n_cols,
+                       .row_bytes = n_cols * sizeof(float),
+                       .data = values,
+                       .owned = values};
+}
+
+static marvis_status take_matrix(const loader *l, const char *module, const char *leaf, int n_rows,
+                                 int n_cols, mv_matrix *matrix) {
+    float *values;
+    MV_TRY(take(l, module, leaf, 2, (int64_t[]){n_rows, n_cols}, matrix ? &values : NULL));
+    if (matrix) *matrix = own_matrix(values, (size_t)n_rows, (size_t)n_cols);
+    return MARVIS_OK;
+}
+
+/* ---- SEANet ---- */
+
+typedef struct conv_shape {
+    int layer, block; /* place in the Sequential; inside a residual block, or -1 */
+    int in, out, kernel, stride;
+    bool transposed;
+} conv_shape;
+
+static marvis_status load_conv(const loader *l, const char *side, const conv_shape *s,
+                               mv_conv *conv) {
+    char module[MODULE_SIZE], block[32] = "";
+    if (s->block >= 0) snprintf(block, sizeof block, ".block.%d", s->block);
+    const char *leaf = !l->moshi ? ".conv" : s->transposed ? ".convtr.convtr" : ".conv.conv";
+    snprintf(module, sizeof module, "%s.%s.%d%s%s", side, l->moshi ? "model" : "layers", s->layer,
+             block, leaf);
+    const int64_t shape[3] = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in,
+                              s->kernel};
+    if (!conv) {
+        MV_TRY(take(l, module, ".weight", 3, shape, NULL));
+        return take_vector(l, module, ".bias", s->out, NULL);
+    }
+    float *weight, *bias;
+    MV_TRY(take(l, module, ".weight", 3, shape, &weight));
+    marvis_status status = take_vector(l, module, ".bias", s->out, &bias);
+    if (status == MARVIS_OK) {
+        status = (s->transposed ? mv_conv_init_transposed : mv_conv_init)(
+            conv, weight, bias, s->in, s->out, s->kernel, s->stride, l->err);
+        mv_free(bias);
+    }
+    mv_free(weight);
+    return status;
+}
+
+/* The residual block at `layer`: two convolutions, at places 1 and 3 behind their ELUs. */
+static marvis_status load_residual(const loader *l, const char *side, int layer, int width,
+                                   mv_conv *narrow, mv_conv *widen) {
+    const int inner = width / l->config->compress;
+    const conv_shape first = {layer, 1, width, inner, l->config->residual_kernel, 1, false};
+    const conv_shape second = {layer, 3, inner, width, 1, 1, false};
+    MV_TRY(load_conv(l, side, &first, narrow));
+    return load_conv(l, side, &second, widen);
+}
+
+static marvis_status load_decoder(const loader *l, mv_mimi *mimi) {
+    const mv_mimi_config *c = l->config;
+    int width = c->n_filters << c->n_ratios;
+    const conv_shape first = {0, -1, c->latent, width, c->kernel, 1, false};
+    MV_TRY(load_conv(l, "decoder", &first, &mimi->first));
+    for (int i = 0; i < c->n_ratios; i++, width /= 2) {
+        mv_mimi_stage *stage = &mimi->stages[i];
+        const int ratio = c->ratios[i], layer = 2 + 3 * i;
+        const conv_shape up = {layer, -1, width, width / 2, 2 * ratio, ratio, true};
+        MV_TRY(load_conv(l, "decoder", &up, &stage->up));
+        MV_TRY(load_residual(l, "decoder", layer + 1, width / 2, &stage->narrow, &stage->widen));
+    }
+    const conv_shape last = {3 * c->n_ratios + 2, -1, c->n_filters, 1, c->last_kernel, 1, false};
+    return load_conv(l, "decoder", &last, &mimi->last);
+}
+
+static marvis_status check_encoder(const loader *l) {
+    const mv_mimi_config *c = l->config;
+    int width = c->n_filters;
+    const conv_shape first = {0, -1, 1, width, c->kernel, 1, false};
+    MV_TRY(load_conv(l, "encoder", &first, NULL));
+    for (int i = 0; i < c->n_ratios; i++, width *= 2) {
+        const int ratio = c->ratios[c->n_ratios - 1 - i], layer = 1 + 3 * i;
+        const conv_shape down = {layer + 2, -1, width, 2 * width, 2 * ratio, ratio, false};
+        MV_TRY(load_residual(l, "encoder", layer, width, NULL, NULL));
+        MV_TRY(load_conv(l, "encoder", &down, NULL));
+    }
+    const conv_shape last = {3 * c->n_ratios + 2, -1, width, c->latent, c->last_kernel, 1, false};
+    return load_conv(l, "encoder", &last, NULL);
+}
+
+/* ---- resampling between the frame rate and the transformer's rate ---- */
+
+static marvis_status load_upsample(const loader *l, mv_mimi *mimi) {
+    const mv_mimi_config *c = l->config;
+    const int kernel = 2 * c->upsample_stride;
+    float *weight;
+    MV_TRY(take(l, l->moshi ? "upsample.convtr.convtr.convtr" : "upsample.conv", ".weight", 3,
+                (int64_t[]){c->latent, 1, kernel}, &weight));
+    marvis_status status =
+        mv_convtr_dw_init(&mimi->upsample, weight, c->latent, kernel, c->upsample_stride, l->err);
+    mv_free(weight);
+    return status;
+}
+
+static marvis_status check_downsample(const loader *l) {
+    const mv_mimi_config *c = l->config;
+    return take(l, l->moshi ? "downsample.conv.conv.conv" : "downsample.conv", ".weight", 3,
+                (int64_t[]){c->latent, c->latent, 2 * c->upsample_stride}, NULL);
+}
+
+/* ---- transformers ---- */
+
+/* transformers' q, k and v in one matrix [3*A][latent], as moshi has them. */
+static marvis_status take_qkv_hf(const loader *l, const char *module, mv_matrix *qkv) {
+    static const char *const leaves[3] = {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
+                                          "self_attn.v_proj.weight"};
+    const mv_mimi_config *c = l->config;
+    const int width = c->n_heads * c->head_dim;
+    const size_t n = (size_t)width * (size_t)c->latent;
+    float *all = NULL;
+    if (qkv) {
+        all = mv_alloc(3 * n, sizeof(float));
+        if (!all) return mv_fail_memory(l->err, 3 * n * sizeof(float), "the codec's weights");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        mv_matrix part;
+        marvis_status status =
+            take_matrix(l, module, leaves[i], width, c->latent, qkv ? &part : NULL);
+        if (status != MARVIS_OK) {
+            mv_free(all);
+            return status;
+        }
+        if (!qkv) continue;
+        memcpy(all + i * n, part.data, n * sizeof(float));
+        mv_matrix_deinit(&part);
+    }
+    if (qkv) *qkv = own_matrix(all, 3 * (size_t)width, (size_t)c->latent);
+    return MARVIS_OK;
+}
+
+static marvis_status load_attention(const loader *l, const char *module, mv_mimi_block *b) {
+    static const char *const in_leaves[] = {"self_attn.in_proj_weight", "self_attn.in_proj.weight",
+                                            "self_attn.in_projs.0.weight", NULL};
+    static const char *const out_leaves[] = {"self_attn.out_proj.weight",
+                                             "self_attn.out_projs.0.weight", NULL};
+    const mv_mimi_config *c = l->config;
+    const int width = c->n_heads * c->head_dim;
+    if (l->moshi)
+        MV_TRY(take_matrix(l, module, spelling(l, module, in_leaves), 3 * width, c->latent,
+                           b ? &b->qkv : NULL));
+    else
+        MV_TRY(take_qkv_hf(l, module, b ? &b->qkv : NULL));
+    const char *out = l->moshi ? spelling(l, module, out_leaves) : "self_attn.o_proj.weight";
+    return take_matrix(l, module, out, c->latent, width, b ? &b->out : NULL);
+}
+
+/* Loads a block, or only checks it (b NULL). */
+static marvis_status load_block(const loader *l, const char *side, int index, mv_mimi_block *b) {
+    const mv_mimi_config *c = l->config;
+    const bool m = l->moshi;
+    char module[MODULE_SIZE];
+    snprintf(module, sizeof module, "%s_transformer.%slayers.%d.", side, m ? "transformer." : "",
+             index);
+    MV_TRY(load_attention(l, module, b));
+    MV_TRY(take_vector(l, module, m ? "norm1.weight" : "input_layernorm.weight", c->latent,
+                       b ? &b->norm1_weight : NULL));
+    MV_TRY(take_vector(l, module, m ? "norm1.bias" : "input_layernorm.bias", c->latent,
+                       b ? &b->norm1_bias : NULL));
+    MV_TRY(take_vector(l, module, m ? "norm2.weight" : "post_attention_layernorm.weight", c->latent,
+                       b ? &b->norm2_weight : NULL));
+    MV_TRY(take_vector(l, module, m ? "norm2.bias" : "post_attention_layernorm.bias", c->latent,
+                       b ? &b->norm2_bias : NULL));
+    MV_TRY(take_vector(l, module, m ? "layer_scale_1.scale" : "self_attn_layer_scale.scale",
+                       c->latent, b ? &b->scale1 : NULL));
+    MV_TRY(take_vector(l, module, m ? "layer_scale_2.scale" : "mlp_layer_scale.scale", c->latent,
+                       b ? &b->scale2 : NULL));
+    MV_TRY(take_matrix(l, module, m ? "linear1.weight" : "mlp.fc1.weight", c->mlp_width, c->latent,
+                       b ? &b->fc1 : NULL));
+    return take_matrix(l, module, m ? "linear2.weight" : "mlp.fc2.weight", c->latent, c->mlp_width,
+                       b ? &b->fc2 : NULL);
+}
+
+static marvis_status load_transformer(const loader *l, mv_mimi *mimi) {
+    const size_t n = (size_t)l->config->n_layers;
+    mimi->blocks = mv_alloc(n, sizeof *mimi->blocks);
+    if (!mimi->blocks)
+        return mv_fail_memory(l->err, n * sizeof *mimi->blocks, "the codec's transformer");
+    for (int i = 0; i < l->config->n_layers; i++)
+        MV_TRY(load_block(l, "decoder", i, &mimi->blocks[i]));
+    return MARVIS_OK;
+}
+
+/* ---- quantiser ---- */
+
+static void rvq_module(const loader *l, bool semantic, char module[RVQ_SIZE]) {
+    const char *first = l->moshi ? "rvq_first" : "semantic_residual_vector_quantizer";
+    const char *rest = l->moshi ? "rvq_rest" : "acoustic_residual_vector_quantizer";
+    snprintf(module, RVQ_SIZE, "quantizer.%s.", semantic ? first : rest);
+}
+
+/* Finished rows: embedding_sum / max(cluster_usage, 1e-5), as training keeps them apart. */
+static marvis_status load_codebook(const loader *l, int index, float **table) {
+    static const char *const sums[] = {"_codebook.embedding_sum",
+                                       "_codebook.embed_sum",
+                                       "_codebook.embed_avg",
+                                       "codebook.embed_sum",
+                                       "codebook.embedding_sum",
+                                       "codebook.embed_avg",
+                                       NULL};
+    static const char *const usages[] = {"_codebook.cluster_usage", "_codebook.cluster_size",
+                                         "codebook.cluster_usage", "codebook.cluster_size", NULL};
+    static const char *const flags[] = {"_codebook._initialized",
+                                        "_codebook.initialized",
+                                        "_codebook.inited",
+                                        "codebook.initialized",
+                                        "codebook._initialized",
+                                        "codebook.inited",
+                                        NULL};
+    const mv_mimi_config *c = l->config;
+    const bool semantic = index < c->n_semantic;
+    char rvq[RVQ_SIZE], module[MODULE_SIZE];
+    rvq_module(l, semantic, rvq);
+    snprintf(module, sizeof module, "%s%slayers.%d.", rvq, l->moshi ? "vq." : "",
+             semantic ? index : index - c->n_semantic);
+    /* transformers' canonical spellings come fourth, third and fourth */
+    const char *sum_leaf = spelling(l, module, l->moshi ? sums : sums + 3);
+    const char *usage_leaf = spelling(l, module, l->moshi ? usages : usages + 2);
+    const char *flag_leaf = spelling(l, module, l->moshi ? flags : flags + 3);
+    float *usage;
+    MV_TRY(take(l, module, flag_leaf, 1, (int64_t[]){1}, NULL));
+    MV_TRY(take(l, module, sum_leaf, 2, (int64_t[]){c->codebook_size, c->codebook_dim}, table));
+    MV_TRY(take_vector(l, module, usage_leaf, c->codebook_size, &usage));
+    const size_t dim = (size_t)c->codebook_dim;
+    for (size_t r = 0; r < (size_t)c->codebook_size; r++) {
+        const float count = usage[r] < 1e-5f ? 1e-5f : usage[r];
+        for (size_t i = 0; i < dim; i++)
+            (*table)[r * dim + i] /= count;
+    }
+    mv_free(usage);
+    return MARVIS_OK;
+}
+
+/* Columns [first, first + dim) of the joint projection. */
+static marvis_status load_output_proj(const loader *l, bool semantic, float *project) {
+    const mv_mimi_config *c = l->config;
+    const size_t dim = (size_t)c->codebook_dim, first = semantic ? 0 : dim;
+    char module[RVQ_SIZE];
+    float *weight;
+    rvq_module(l, semantic, module);
+    MV_TRY(take(l, module, "output_proj.weight", 3, (int64_t[]){c->latent, c->codebook_dim, 1},
+                &weight));
+    for (size_t r = 0; r < (size_t)c->latent; r++)
+        memcpy(project + r * 2 * dim + first, weight + r * dim, dim * sizeof(float));
+    mv_free(weight);
+    return MARVIS_OK;
+}
+
+/* The encoder's side of the quantiser; a codec that only decodes may or may not carry it. */
+static marvis_status check_input_proj(const loader *l, bool semantic, bool required) {
+    const mv_mimi_config *c = l->config;
+    char module[RVQ_SIZE], name[NAME_SIZE];
+    rvq_module(l, semantic, module);
+    snprintf(name, sizeof name, "%s%sinput_proj.weight", l->prefix, module);
+    if (!required && !mv_checkpoint_has(l->ckpt, name)) return MARVIS_OK;
+    return take(l, module, "input_proj.weight", 3, (int64_t[]){c->codebook_dim, c->latent, 1},
+                NULL);
+}
+
+static marvis_status load_quantizer(const loader *l, mv_mimi *mimi) {
+    const mv_mimi_config *c = l->config;
+    const size_t latent = (size_t)c->latent, n_cols = 2 * (size_t)c->codebook_dim;
+    mimi->tables = mv_alloc((size_t)c->n_codebooks, sizeof *mimi->tables);
+    float *project = mv_alloc(latent * n_cols, sizeof(float));
+    if (project) mimi->project = own_matrix(project, latent, n_cols);
+    if (!mimi->tables || !project)
+        return mv_fail_memory(l->err, latent * n_cols * sizeof(float), "the codec's quantiser");
+    MV_TRY(load_output_proj(l, true, project));
+    MV_TRY(load_output_proj(l, false, project));
+    for (int i = 0; i < c->n_codebooks; i++)
+        MV_TRY(load_codebook(l, i, &mimi->tables[i]));
+    return MARVIS_OK;
+}
+
+/* ---- the whole ---- */
+
+static marvis_status check_encoder_side(const loader *l) {
+    const bool present = any_under(l->ckpt, l->prefix, "encoder.") ||
+                         any_under(l->ckpt, l->prefix, "encoder_transformer.") ||
+                         any_under(l->ckpt, l->prefix, "downsample.");
+    MV_TRY(check_input_proj(l, true, present));
+    MV_TRY(check_input_proj(l, false, present));
+    if (!present) return MARVIS_OK;
+    MV_TRY(check_encoder(l));
+    MV_TRY(check_downsample(l));
+    for (int i = 0; i < l->config->n_layers; i++)
+        MV_TRY(load_block(l, "encoder", i, NULL));
+    return MARVIS_OK;
+}
+
+static marvis_status load_all(const loader *l, mv_mimi *mimi) {
+    const char *const known[] = {l->prefix, NULL};
+    MV_TRY(load_quantizer(l, mimi));
+    MV_TRY(load_upsample(l, mimi));
+    MV_TRY(load_transformer(l, mimi));
+    MV_TRY(load_decoder(l, mimi));
+    MV_TRY(check_encoder_side(l));
+    return mv_checkpoint_finish(l->ckpt, known, 0, NULL, NULL, l->err);
+}
+
+marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix, const mv_mimi_config *config,
+                           mv_mimi **mimi_ptr, marvis_error *err) {
+    *mimi_ptr = NULL;
+    MV_TRY(mv_mimi_config_check(config, err));
+    const bool moshi = names_are_moshi(ckpt, prefix), hf = names_are_hf(ckpt, prefix);
+    if (moshi == hf)
+        return mv_fail(err, MARVIS_ERR_TENSOR,
+                       moshi
+                           ? "%s: tensors of a Mimi codec in both moshi's and transformers' naming "
+                             "under \"%s\""
+                           : "%s: no Mimi codec under \"%s\": neither quantizer.rvq_first.* nor "
+                             "quantizer.semantic_residual_vector_quantizer.* is there",
+                       mv_checkpoint_path(ckpt), prefix);
+    mv_mimi *mimi = mv_alloc(1, sizeof *mimi);
+    if (!mimi) return mv_fail_memory(err, sizeof *mimi, "the codec");
+    mimi->config = *config;
+    mimi->rope_interleaved = moshi;
+    const loader l = {ckpt, prefix, &mimi->config, moshi, err};
+    marvis_status status = load_all(&l, mimi);
+    if (status != MARVIS_OK) {
+        mv_mimi_destroy(&mimi);
+        return status;
+    }
+    *mimi_ptr = mimi;
+    return MARVIS_OK;
+}

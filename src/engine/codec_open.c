@@ -36,28 +36,58 @@ static marvis_status read_codec_config(const char *path, mv_mimi_config *config,
     return status;
 }
 
-/* The file of the codec and the config.json that may describe it; both owned by the caller. */
-static marvis_status locate(const marvis_model *model, const marvis_model_settings *settings,
-                            char **weights, char **config, marvis_error *err) {
-    *weights = *config = NULL;
-    if (settings->codec) {
+/* config.json in the folder of a file, or NULL. */
+static marvis_status config_beside(const char *path, char **config, marvis_error *err) {
+    char *folder = mv_path_dir(path);
+    *config = folder ? mv_path_join(folder, "config.json") : NULL;
+    mv_free(folder);
+    if (!*config) return mv_fail_memory(err, strlen(path), "a path");
+    if (!mv_file_exists(*config)) {
+        mv_free(*config);
+        *config = NULL;
+    }
+    return MARVIS_OK;
+}
+
+/* The codec that the caller named: a file is taken as it is; in a folder or a model of the cache, a
+ * file that is named as a codec, else the weights (which may hold one). */
+static marvis_status locate_named(const marvis_model_settings *settings, char **weights,
+                                  char **config, marvis_error *err) {
+    if (mv_file_exists(settings->codec)) {
+        *weights = mv_strdup(settings->codec);
+        if (!*weights) return mv_fail_memory(err, strlen(settings->codec), "a path");
+    } else {
+        char *folder = NULL; /* of a model in the cache */
+        if (!mv_dir_exists(settings->codec))
+            MV_TRY(mv_hub_find(settings->hub_cache, settings->codec, &folder, err));
+        /* without the cache: another codec than the one named would be taken from it */
         mv_model_files files;
-        MV_TRY(mv_model_files_find(settings->codec, settings->hub_cache, &files, err));
-        /* a folder that holds a speech model and a codec beside it: the codec is meant */
+        marvis_status status =
+            mv_model_files_find(folder ? folder : settings->codec, NULL, &files, err);
+        mv_free(folder);
+        MV_TRY(status);
         char **chosen = files.codec ? &files.codec : &files.weights;
         *weights = *chosen;
         *chosen = NULL;
-        *config = files.config;
-        files.config = NULL;
         mv_model_files_free(&files);
-        return MARVIS_OK;
     }
-    if (model->files.codec) {
-        *weights = mv_strdup(model->files.codec);
-        if (model->files.codec_config) *config = mv_strdup(model->files.codec_config);
-        return *weights ? MARVIS_OK : mv_fail_memory(err, strlen(model->files.codec), "a path");
+    return config_beside(*weights, config, err);
+}
+
+/* The file of the codec and the config.json that may describe it; both are the caller's to free, on
+ * failure too. */
+static marvis_status locate(const marvis_model *model, const marvis_model_settings *settings,
+                            char **weights, char **config, marvis_error *err) {
+    *weights = *config = NULL;
+    if (settings->codec) return locate_named(settings, weights, config, err);
+    if (!model->files.codec) return mv_hub_find_codec(settings->hub_cache, weights, config, err);
+    *weights = mv_strdup(model->files.codec);
+    if (!*weights) return mv_fail_memory(err, strlen(model->files.codec), "a path");
+    if (model->files.codec_config) {
+        *config = mv_strdup(model->files.codec_config);
+        if (!*config) return mv_fail_memory(err, strlen(model->files.codec_config), "a path");
     }
-    return mv_hub_find_codec(settings->hub_cache, weights, config, err);
+    return MARVIS_OK;
 }
 
 static marvis_status load(marvis_model *model, const marvis_model_settings *settings,
@@ -80,12 +110,12 @@ static marvis_status load(marvis_model *model, const marvis_model_settings *sett
 marvis_status mv_codec_open_file(marvis_model *model, const marvis_model_settings *settings,
                                  const mv_mimi_config *expected, marvis_error *err) {
     char *weights, *config_path;
-    MV_TRY(locate(model, settings, &weights, &config_path, err));
     mv_mimi_config config;
     mv_mimi_config_init(&config);
     bool found = false;
-    marvis_status status = MARVIS_OK;
-    if (config_path) status = read_codec_config(config_path, &config, &found, err);
+    marvis_status status = locate(model, settings, &weights, &config_path, err);
+    if (status == MARVIS_OK && config_path)
+        status = read_codec_config(config_path, &config, &found, err);
     if (!found && expected) config = *expected;
     if (status == MARVIS_OK) status = load(model, settings, weights, &config, err);
     mv_free(config_path);

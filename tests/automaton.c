@@ -42,10 +42,13 @@ static void add_tower(file *f, const char *tower, int width) {
         const char *leaf;
         int rows, cols; /* 0: width */
     } parts[] = {
-        {"attn.q_proj.weight", HEADS * HEAD_DIM, 0}, {"attn.k_proj.weight", KV_HEADS * HEAD_DIM, 0},
+        {"attn.q_proj.weight", HEADS * HEAD_DIM, 0},
+        {"attn.k_proj.weight", KV_HEADS * HEAD_DIM, 0},
         {"attn.v_proj.weight", KV_HEADS * HEAD_DIM, 0},
         {"attn.output_proj.weight", 0, HEADS * HEAD_DIM},
-        {"mlp.w1.weight", MLP, 0}, {"mlp.w3.weight", MLP, 0}, {"mlp.w2.weight", 0, MLP},
+        {"mlp.w1.weight", MLP, 0},
+        {"mlp.w3.weight", MLP, 0},
+        {"mlp.w2.weight", 0, MLP},
     };
     for (int l = 0; l < LAYERS; l++) {
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

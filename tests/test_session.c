@@ -226,6 +226,65 @@ static void defaults_are_the_models(void **state) {
     close_fixture(&f);
 }
 
+static void write_text(const char *folder, const char *name, const char *text) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(text, out);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* The model's own generation_config beats 0.9 and 50, stage by stage; max_new_tokens (csm-1b's 125
+ * would cut at 10 s) is ignored. */
+static void trap_07_generation_config_beats_the_defaults(void **state) {
+    (void)state;
+    static const struct {
+        const char *json;
+        marvis_sampling codebook0, depth;
+    } cases[] = {
+        {"{\"max_new_tokens\": 125}", {0.9f, 50, 1}, {0.9f, 50, 1}},
+        {"{\"temperature\": 0.3, \"top_k\": 20, \"do_sample\": true}",
+         {0.3f, 20, 1},
+         {0.9f, 50, 1}},
+        {"{\"depth_decoder_temperature\": 0.5, \"depth_decoder_top_k\": 7, \"top_p\": 0.8}",
+         {0.9f, 50, 0.8f},
+         {0.5f, 7, 1}},
+        {"{\"do_sample\": false, \"depth_decoder_do_sample\": false}", {0, 50, 1}, {0, 50, 1}},
+        {"{\"do_sample\": true, \"depth_decoder_do_sample\": false}", {0.9f, 50, 1}, {0, 50, 1}},
+    };
+    automaton a = plain();
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/generation", test_temp_dir());
+    assert_int_equal(mkdir(folder, 0700), 0);
+    automaton_write(&a, folder);
+    marvis_engine *engine;
+    marvis_error err;
+    assert_ok(marvis_engine_create(NULL, &engine, &err), err);
+    marvis_model_settings settings;
+    marvis_model_settings_init(&settings);
+    settings.no_codec = 1;
+    size_t n = 0;
+    for (; n < sizeof cases / sizeof cases[0]; n++) {
+        write_text(folder, "generation_config.json", cases[n].json);
+        marvis_model *model;
+        assert_ok(marvis_model_open(engine, folder, &settings, &model, &err), err);
+        marvis_session_settings s;
+        marvis_session_settings_init(&s, model);
+        const marvis_sampling *got[] = {&s.codebook0, &s.depth};
+        const marvis_sampling *expected[] = {&cases[n].codebook0, &cases[n].depth};
+        for (int i = 0; i < 2; i++) {
+            assert_true(got[i]->temperature == expected[i]->temperature);
+            assert_int_equal(got[i]->top_k, expected[i]->top_k);
+            assert_true(got[i]->top_p == expected[i]->top_p);
+        }
+        assert_int_equal(s.max_frames, 1125);
+        marvis_model_destroy(&model);
+    }
+    assert_int_equal(n, 5);
+    marvis_engine_destroy(&engine);
+}
+
 static void trap_45_a_seed_gives_the_same_codes(void **state) {
     (void)state;
     automaton a = plain();
@@ -402,8 +461,8 @@ static void steps_allocate_nothing(void **state) {
     close_fixture(&f);
 }
 
-/* Opening and speaking with the Nth allocation failing: always a clean ERR_MEMORY, never a leak or a
- * crash (the sanitizer run watches), until N is past the last one. */
+/* Opening and speaking with the Nth allocation failing: always a clean ERR_MEMORY, never a leak or
+ * a crash (the sanitizer run watches), until N is past the last one. */
 static void every_allocation_may_fail(void **state) {
     (void)state;
     automaton a = plain();
@@ -423,7 +482,8 @@ static void every_allocation_may_fail(void **state) {
         static speech out;
         mv_alloc_fail_after(n, n % 2);
         marvis_status status = marvis_engine_create(NULL, &engine, &err);
-        if (status == MARVIS_OK) status = marvis_model_open(engine, folder, &settings, &model, &err);
+        if (status == MARVIS_OK)
+            status = marvis_model_open(engine, folder, &settings, &model, &err);
         if (status == MARVIS_OK) {
             marvis_session_settings s = greedy(model);
             s.max_frames = 2;
@@ -480,6 +540,7 @@ int main(void) {
         cmocka_unit_test(follows_the_automaton),
         cmocka_unit_test(trap_09_session_audio_equals_decoding_at_once),
         cmocka_unit_test(defaults_are_the_models),
+        cmocka_unit_test(trap_07_generation_config_beats_the_defaults),
         cmocka_unit_test(trap_45_a_seed_gives_the_same_codes),
         cmocka_unit_test(trap_30_prompts_too_long_are_refused),
         cmocka_unit_test(guard_stops_runaways),

@@ -57,15 +57,15 @@ static marvis_status take_vector(const loader *l, const char *module, const char
     return take(l, module, leaf, 1, (int64_t[]){n}, values);
 }
 
-/* The spelling of a leaf that the file has; the first one when it has none (so that it is named).
- */
-static const char *spelling(const loader *l, const char *module, const char *const *leaves) {
+/* The spelling of a leaf that the file has; `usual` when it has none, so that this one is named. */
+static const char *spelling(const loader *l, const char *module, const char *usual,
+                            const char *const *others) {
     char name[NAME_SIZE];
-    for (const char *const *leaf = leaves; *leaf; leaf++) {
+    for (const char *const *leaf = others; *leaf; leaf++) {
         snprintf(name, sizeof name, "%s%s%s", l->prefix, module, *leaf);
         if (mv_checkpoint_has(l->ckpt, name)) return *leaf;
     }
-    return leaves[0];
+    return usual;
 }
 
 static mv_matrix own_matrix(float *values, size_t n_rows, size_t n_cols) {
@@ -210,18 +210,18 @@ static marvis_status take_qkv_hf(const loader *l, const char *module, mv_matrix 
 }
 
 static marvis_status load_attention(const loader *l, const char *module, mv_mimi_block *b) {
-    static const char *const in_leaves[] = {"self_attn.in_proj_weight", "self_attn.in_proj.weight",
+    static const char *const in_leaves[] = {"self_attn.in_proj.weight",
                                             "self_attn.in_projs.0.weight", NULL};
-    static const char *const out_leaves[] = {"self_attn.out_proj.weight",
-                                             "self_attn.out_projs.0.weight", NULL};
+    static const char *const out_leaves[] = {"self_attn.out_projs.0.weight", NULL};
     const mv_mimi_config *c = l->config;
     const int width = c->n_heads * c->head_dim;
     if (l->moshi)
-        MV_TRY(take_matrix(l, module, spelling(l, module, in_leaves), 3 * width, c->latent,
-                           b ? &b->qkv : NULL));
+        MV_TRY(take_matrix(l, module, spelling(l, module, "self_attn.in_proj_weight", in_leaves),
+                           3 * width, c->latent, b ? &b->qkv : NULL));
     else
         MV_TRY(take_qkv_hf(l, module, b ? &b->qkv : NULL));
-    const char *out = l->moshi ? spelling(l, module, out_leaves) : "self_attn.o_proj.weight";
+    const char *out = l->moshi ? spelling(l, module, "self_attn.out_proj.weight", out_leaves)
+                               : "self_attn.o_proj.weight";
     return take_matrix(l, module, out, c->latent, width, b ? &b->out : NULL);
 }
 
@@ -293,10 +293,9 @@ static marvis_status load_codebook(const loader *l, int index, float **table) {
     rvq_module(l, semantic, rvq);
     snprintf(module, sizeof module, "%s%slayers.%d.", rvq, l->moshi ? "vq." : "",
              semantic ? index : index - c->n_semantic);
-    /* transformers' canonical spellings come fourth, third and fourth */
-    const char *sum_leaf = spelling(l, module, l->moshi ? sums : sums + 3);
-    const char *usage_leaf = spelling(l, module, l->moshi ? usages : usages + 2);
-    const char *flag_leaf = spelling(l, module, l->moshi ? flags : flags + 3);
+    const char *sum_leaf = spelling(l, module, l->moshi ? sums[0] : sums[3], sums);
+    const char *usage_leaf = spelling(l, module, l->moshi ? usages[0] : usages[2], usages);
+    const char *flag_leaf = spelling(l, module, l->moshi ? flags[0] : flags[3], flags);
     float *usage;
     MV_TRY(take(l, module, flag_leaf, 1, (int64_t[]){1}, NULL));
     MV_TRY(take(l, module, sum_leaf, 2, (int64_t[]){c->codebook_size, c->codebook_dim}, table));

@@ -24,7 +24,7 @@ marvis_status mv_mimi_config_check(const mv_mimi_config *c, marvis_error *err) {
         {"codebook_size", c->codebook_size, 1, 1 << 20},
         {"codebook_dim", c->codebook_dim, 1, 1 << 16},
         {"num_quantizers", c->n_codebooks, 2, 1024},
-        {"num_semantic_quantizers", c->n_semantic, 1, c->n_codebooks - 1},
+        {"num_semantic_quantizers", c->n_semantic, 1, 1023},
         {"ratio of encodec_frame_rate to frame_rate", c->upsample_stride, 2, 64},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
@@ -32,6 +32,10 @@ marvis_status mv_mimi_config_check(const mv_mimi_config *c, marvis_error *err) {
             return mv_fail(err, MARVIS_ERR_CONFIG,
                            "the codec's %s is %d, which is not between %d and %d", ranges[i].name,
                            ranges[i].value, ranges[i].min, ranges[i].max);
+    if (c->n_semantic >= c->n_codebooks)
+        return mv_fail(err, MARVIS_ERR_CONFIG,
+                       "the codec's num_semantic_quantizers %d is not below its num_quantizers %d",
+                       c->n_semantic, c->n_codebooks);
     int64_t samples = c->upsample_stride;
     for (int i = 0; i < c->n_ratios; i++) {
         if (c->ratios[i] < 1 || c->ratios[i] > 64)

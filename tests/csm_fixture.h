@@ -1,12 +1,13 @@
-/* csm_fixture.h - the tiny CSM checkpoints and goldens of tests/golden/csm, for the programs that test
- * against them: opening, tracing, comparing.
+/* csm_fixture.h - the tiny CSM checkpoints and goldens of tests/golden/csm, for the programs that
+ * test against them: opening, tracing, comparing.
  *
  * Tolerances, on the worst row of max|a - b| / rms(b):
  *   1e-4 against a golden: two float32 references differ by 4e-6 on these models, another order of
  *        summation by a few times that, and the mildest fault (rope scaling left out over short
  *        prompts) moves the logits by 0.047. Weights are exact in f32, f16 and bf16 alike, and
  *        products are accumulated in f32 whatever they are stored in, so one bound holds for all;
- *   1e-5 between layouts of the same weights: only the order of q and k rows within a head differs. */
+ *   1e-5 between layouts of the same weights: only the order of q and k rows within a head differs.
+ */
 #ifndef MV_TESTS_CSM_FIXTURE_H
 #define MV_TESTS_CSM_FIXTURE_H
 
@@ -78,8 +79,9 @@ static inline marvis_engine *engine_open(const char *cpu, int n_threads) {
     return engine;
 }
 
-static inline marvis_status model_try(marvis_engine *engine, const char *path, marvis_weights weights,
-                               marvis_model **model, marvis_error *err) {
+static inline marvis_status model_try(marvis_engine *engine, const char *path,
+                                      marvis_weights weights, marvis_model **model,
+                                      marvis_error *err) {
     marvis_model_settings settings;
     marvis_model_settings_init(&settings);
     settings.no_codec = 1;
@@ -89,7 +91,8 @@ static inline marvis_status model_try(marvis_engine *engine, const char *path, m
     return marvis_model_open(engine, path, &settings, model, err);
 }
 
-static inline marvis_model *model_open(marvis_engine *engine, const char *folder, marvis_weights weights) {
+static inline marvis_model *model_open(marvis_engine *engine, const char *folder,
+                                       marvis_weights weights) {
     char relative[160];
     marvis_model *model;
     marvis_error err;
@@ -111,7 +114,8 @@ static inline traced trace(const marvis_model *model, const golden *g, size_t n_
     traced t = {test_malloc(n_frames * g->width * sizeof(float)),
                 test_malloc(n_frames * g->n_codebooks * g->vocab * sizeof(float))};
     assert_ok(marvis_model_trace(model, g->tokens, g->mask, g->n_prompt, g->frames, n_frames,
-                                 t.hidden, t.logits, &err), err);
+                                 t.hidden, t.logits, &err),
+              err);
     return t;
 }
 
@@ -120,8 +124,8 @@ static inline void traced_free(traced *t) {
     test_free(t->logits);
 }
 
-static inline void assert_near(const char *what, const float *a, const float *b, size_t rows, size_t n,
-                        double tolerance) {
+static inline void assert_near(const char *what, const float *a, const float *b, size_t rows,
+                               size_t n, double tolerance) {
     double error = test_row_error(a, b, rows, n);
     if (!(error <= tolerance)) fail_msg("%s: off by %.3g, at most %.3g", what, error, tolerance);
 }
@@ -138,13 +142,12 @@ static inline double codebook_error(const golden *g, const float *a, const float
 }
 
 static inline void assert_golden(marvis_engine *engine, const char *folder, marvis_weights weights,
-                          const golden *g, const float *logits) {
+                                 const golden *g, const float *logits) {
     marvis_model *model = model_open(engine, folder, weights);
     traced t = trace(model, g, g->n_frames);
     if (logits == g->logits)
         assert_near(folder, t.hidden, g->hidden, g->n_frames, g->width, GOLDEN_TOLERANCE);
-    assert_near(folder, t.logits, logits, g->n_frames * g->n_codebooks, g->vocab,
-                GOLDEN_TOLERANCE);
+    assert_near(folder, t.logits, logits, g->n_frames * g->n_codebooks, g->vocab, GOLDEN_TOLERANCE);
     traced_free(&t);
     marvis_model_destroy(&model);
 }

@@ -1,5 +1,6 @@
-/* test_csm_faults.c - tiny CSM checkpoints altered on purpose: a tensor transposed, zeroed, scaled or
- * added, a configuration without its rope scaling. What must follow is known without a reference. */
+/* test_csm_faults.c - tiny CSM checkpoints altered on purpose: a tensor transposed, zeroed, scaled
+ * or added, a configuration without its rope scaling. What must follow is known without a
+ * reference. */
 #include "csm_fixture.h"
 
 #include <jansson.h>
@@ -160,8 +161,8 @@ static void zero_table_block(const char *name, marvis_tensor_view *view, float *
     memset(data + TABLE_BLOCK * block, 0, block * sizeof *data);
 }
 
-/* One frame after a prompt of text alone: block c of the audio table is read for code c only, which is
- * seen by codebooks c+1 and up. */
+/* One frame after a prompt of text alone: block c of the audio table is read for code c only, which
+ * is seen by codebooks c+1 and up. */
 static void trap_13_table_block_belongs_to_one_codebook(void **state) {
     (void)state;
     pair p;
@@ -294,8 +295,7 @@ static void trap_21_one_audio_table_is_enough_but_not_none(void **state) {
     marvis_error err;
     const char *path = test_path("golden/csm/transformers-sharded/"
                                  "model-00001-of-00003.safetensors");
-    assert_int_equal(model_try(engine, path, MARVIS_WEIGHTS_AUTO, &model, &err),
-                     MARVIS_ERR_TENSOR);
+    assert_int_equal(model_try(engine, path, MARVIS_WEIGHTS_AUTO, &model, &err), MARVIS_ERR_TENSOR);
     assert_non_null(strstr(err.message, "embed_tokens"));
     marvis_engine_destroy(&engine);
 }

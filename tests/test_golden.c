@@ -81,8 +81,8 @@ static void threads_do_not_change_a_bit(void **state) {
     golden_close(&g);
 }
 
-/* Rotation of q and k: interleaved pairs in three namings, half-split in transformers' (traps 2, 17:
- * original-prefixed and transformers-sharded spell the scaling `rope_parameters`). The traced
+/* Rotation of q and k: interleaved pairs in three namings, half-split in transformers' (traps 2,
+ * 17: original-prefixed and transformers-sharded spell the scaling `rope_parameters`). The traced
  * positions begin at 19, so that a wrong rotation cannot hide. */
 static void trap_02_layouts_agree(void **state) {
     (void)state;
@@ -110,8 +110,8 @@ static void trap_02_layouts_agree(void **state) {
     golden_close(&g);
 }
 
-/* Equal widths let a missing projection load and run (marvis-100m); all 32 codebooks; published rope
- * numbers. */
+/* Equal widths let a missing projection load and run (marvis-100m); all 32 codebooks; published
+ * rope numbers. */
 static void trap_15_same_width_matches_transformers(void **state) {
     (void)state;
     golden g;
@@ -246,14 +246,13 @@ static void greedy(const marvis_model *model, const golden *g, int n_codebooks, 
     mv_csm_stream_deinit(&stream);
 }
 
-/* Free-running codes, exact: every margin between the two best logits exceeds the tolerance 50 times.
- * A depth cache that outlives its frame (trap 3), or fewer codebooks than the model's being embedded
- * as if all were there, changes the second frame. */
+/* Free-running codes, exact: every margin between the two best logits exceeds the tolerance 50
+ * times. A depth cache that outlives its frame (trap 3), or fewer codebooks than the model's being
+ * embedded as if all were there, changes the second frame. */
 static void trap_03_greedy_codes_are_those_of_transformers(void **state) {
     (void)state;
-    static const char *const cases[][2] = {{"layouts", "original"},
-                                           {"layouts", "transformers"},
-                                           {"same-width", "same-width"}};
+    static const char *const cases[][2] = {
+        {"layouts", "original"}, {"layouts", "transformers"}, {"same-width", "same-width"}};
     int n_run = 0;
     marvis_engine *engine = engine_open(NULL, 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -308,7 +307,8 @@ static void trap_03_frames_start_with_an_empty_depth_cache(void **state) {
     }
     float *logits = test_malloc(n_logits * sizeof *logits);
     assert_ok(marvis_model_trace(model, tokens, mask, g.n_prompt + t, g.frames + t * g.n_codebooks,
-                                 1, NULL, logits, &err), err);
+                                 1, NULL, logits, &err),
+              err);
     assert_memory_equal(logits, all.logits + t * n_logits, n_logits * sizeof *logits);
     test_free(logits);
     test_free(tokens);
@@ -368,8 +368,9 @@ static void trap_30_31_last_position_works_and_no_more(void **state) {
                 GOLDEN_TOLERANCE);
     size_t longer = g.n_frames + 1;
     int32_t *frames = test_calloc(longer * g.n_codebooks, sizeof *frames);
-    assert_int_equal(marvis_model_trace(model, g.tokens, g.mask, g.n_prompt, frames, longer, NULL,
-                                        NULL, &err), MARVIS_ERR_TOO_LONG);
+    assert_int_equal(
+        marvis_model_trace(model, g.tokens, g.mask, g.n_prompt, frames, longer, NULL, NULL, &err),
+        MARVIS_ERR_TOO_LONG);
     assert_non_null(strstr(err.message, "64"));
     test_free(frames);
     traced_free(&t);

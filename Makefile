@@ -4,7 +4,7 @@
 #   make test           build and run all tests; the last line says "N passed, M failed"
 #   make install        to PREFIX (default /usr/local), below DESTDIR
 #   make deps           install what the build needs (apt or brew)
-#   make bench | asan | tsan | fuzz | arm64 | format | format-check | clean
+#   make bench | asan | tsan | clang | arm64 | fuzz | corpus | check | format | clean
 #
 # BUILD names the build folder, MESON_OPTIONS what meson setup gets besides.
 
@@ -15,9 +15,8 @@ NINJA  ?= ninja
 MESON_OPTIONS ?=
 
 SANITIZE = -Dbuildtype=debugoptimized -Db_lundef=false -Db_ndebug=false
-C_FILES = git ls-files '*.c' '*.h'
 
-.PHONY: all test bench install deps asan tsan fuzz arm64 format format-check clean
+.PHONY: all test bench install deps asan tsan clang arm64 fuzz corpus check format clean
 
 all: $(BUILD)/build.ninja
 	$(NINJA) -C $(BUILD)
@@ -52,6 +51,14 @@ tsan: build-tsan/build.ninja
 	$(NINJA) -C build-tsan
 	tests/run.sh build-tsan
 
+# The other compiler: it warns of other things.
+build-clang/build.ninja:
+	CC=clang $(MESON) setup build-clang $(MESON_OPTIONS)
+
+clang: build-clang/build.ninja
+	$(NINJA) -C build-clang
+	tests/run.sh build-clang
+
 # libFuzzer comes with clang. The drivers are run from build-fuzz/fuzz.
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz $(SANITIZE) -Db_sanitize=address,undefined -Dfuzz=true \
@@ -63,21 +70,20 @@ fuzz: build-fuzz/build.ninja
 arm64:
 	tools/test-arm64.sh
 
-format:
-	$(C_FILES) | xargs clang-format -i
+# What no compiler sees: names, banned calls, the direction of includes, the public header, layout
+# of the source, words.
+check: all
+	tools/check-symbols.sh $(BUILD)
+	tools/check-banned.sh
+	tools/check-header.sh $(BUILD)
+	tools/check-format.sh
+	tools/check-words.sh
 
-format-check:
-	$(C_FILES) | xargs clang-format --dry-run --Werror
+format:
+	tools/check-format.sh --fix
 
 deps:
-	@if command -v apt-get > /dev/null; then \
-	  $$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install -y gcc meson ninja-build pkg-config libjansson-dev libpcre2-dev \
-	    libsndfile1-dev libcmocka-dev; \
-	elif command -v brew > /dev/null; then \
-	  brew install meson ninja pkg-config jansson pcre2 libsndfile cmocka; \
-	else \
-	  echo "install meson, ninja, pkg-config, jansson, pcre2, libsndfile, cmocka"; exit 1; \
-	fi
+	tools/setup.sh
 
 clean:
-	rm -rf $(BUILD) build-asan build-tsan build-fuzz
+	rm -rf $(BUILD) build-asan build-tsan build-clang build-fuzz

@@ -39,7 +39,7 @@ marvis_status mv_json_load(const char *text, size_t len, const char *path, size_
                           MV_JSON_MAX_DEPTH);
 
     json_error_t error;
-    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value) {
         if (json_error_code(&error) == json_error_out_of_memory)
             return mv_fail_memory(err, len, path);

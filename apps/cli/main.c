@@ -1,4 +1,5 @@
 /* main.c - the program marvis: finds the subcommand, reads its options, prints help and version. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,8 +39,8 @@ static const cli_command commands[] = {
      0,
      "--model MODEL --input FILE -o FILE",
      "hidden states and logits for given codes, to compare with a reference",
-     "Input: tokens int32 [S, C+1] (audio columns first, text last), mask uint8 [S, C+1], frames "
-     "int32 [T, C].\nOutput, f32: hidden [T, D] and logits [T, C, V].",
+     "Input: tokens int32 [S, C+1] (audio first, text last), mask uint8 [S, C+1],\n"
+     "frames int32 [T, C]. Output, f32: hidden [T, D] and logits [T, C, V].",
      trace_run},
     {"codec decode",
      CMD_CODEC_DECODE,
@@ -80,20 +81,24 @@ static const cli_command *find_command(int argc, char **argv, int *n_words) {
     return NULL;
 }
 
-static int unknown_command(const char *word) {
+static int unknown_command(int argc, char **argv) {
+    const char *word = argv[0], *second = "";
     const cli_command *nearest = NULL;
     int nearest_distance = 3;
     for (int i = 0; i < N_COMMANDS; i++) {
-        int distance = cli_word_distance(word, commands[i].name);
-        if (strncmp(word, commands[i].name, strlen(word)) == 0 && *word)
-            distance = 1; /* "codec" alone, or the beginning of a name */
+        const char *name = commands[i].name;
+        size_t n = strlen(word);
+        bool begins = n > 0 && strncmp(word, name, n) == 0;
+        int distance = begins ? 1 : cli_word_distance(word, name);
+        if (begins && name[n] == ' ' && argc > 1) second = argv[1];
         if (distance < nearest_distance) {
             nearest = &commands[i];
             nearest_distance = distance;
         }
     }
     if (nearest)
-        cli_complain("unknown command '%.80s'; did you mean 'marvis %s'?", word, nearest->name);
+        cli_complain("unknown command '%.80s%s%.80s'; did you mean 'marvis %s'?", word,
+                     *second ? " " : "", second, nearest->name);
     else
         cli_complain("unknown command '%.80s'; see 'marvis help'", word);
     return CLI_WRONG;
@@ -128,12 +133,12 @@ static int run(int argc, char **argv) {
             return CLI_DONE;
         }
         command = find_command(argc - 1, argv + 1, &n_words);
-        if (!command) return unknown_command(argv[1]);
+        if (!command) return unknown_command(argc - 1, argv + 1);
         print_command_help(command);
         return CLI_DONE;
     }
     command = find_command(argc, argv, &n_words);
-    if (!command) return unknown_command(word);
+    if (!command) return unknown_command(argc, argv);
     return run_command(command, argc - n_words, argv + n_words);
 }
 

@@ -19,7 +19,6 @@ typedef struct say_job {
     out_file stats;
     cli_loaded loaded;
     marvis_session *session;
-    float *pcm; /* [chunk_frames * frame_samples], what is not yet written */
     say_result result;
     progress progress;
 } say_job;
@@ -93,46 +92,35 @@ static void show_progress(say_job *job, double start) {
                     r->timing.first_pcm_s);
 }
 
-/* Steps until the session stops; writes every `chunk` frames and the rest at the end. */
-static marvis_status step_all(say_job *job, size_t chunk, double start, marvis_error *err) {
+/* Steps until the session stops, and writes every chunk. */
+static marvis_status step_all(say_job *job, double start, marvis_error *err) {
     say_result *r = &job->result;
     double rate = marvis_model_sample_rate(job->loaded.model);
-    size_t n_held = 0, n_samples = 0;
-    marvis_frame frame = {.stop = MARVIS_STOP_NONE};
-    marvis_status status;
+    size_t n_samples = 0;
     for (;;) {
-        status = marvis_session_step(job->session, &frame, err);
+        marvis_chunk chunk;
+        marvis_status status = marvis_session_step(job->session, &chunk, err);
         if (status != MARVIS_OK) return status;
-        if (frame.stop != MARVIS_STOP_NONE) break;
-        memcpy(job->pcm + n_held, frame.pcm, (size_t)frame.n_samples * sizeof *frame.pcm);
-        n_held += (size_t)frame.n_samples;
-        n_samples += (size_t)frame.n_samples;
-        r->n_frames++;
+        r->stop = chunk.stop;
+        if (chunk.stop != MARVIS_STOP_NONE) return MARVIS_OK;
+        n_samples += (size_t)chunk.n_samples;
+        r->n_frames += chunk.n_frames;
         r->seconds = (double)n_samples / rate;
-        if ((size_t)r->n_frames % chunk == 0) {
-            status = audio_writer_write(job->audio, job->pcm, n_held, err);
-            if (status != MARVIS_OK) return status;
-            n_held = 0;
-        }
+        status = audio_writer_write(job->audio, chunk.pcm, (size_t)chunk.n_samples, err);
+        if (status != MARVIS_OK) return status;
         show_progress(job, start);
     }
-    r->stop = frame.stop;
-    return audio_writer_write(job->audio, job->pcm, n_held, err);
 }
 
 static marvis_status speak(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
     const marvis_model *model = job->loaded.model;
-    size_t chunk = (size_t)cli_integer(job->call, CLI_CHUNK_FRAMES, 8);
     double start = platform_seconds();
     marvis_status status;
-
-    job->pcm = malloc(chunk * (size_t)marvis_model_frame_samples(model) * sizeof *job->pcm);
-    if (!job->pcm) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
     status = audio_writer_start(job->audio, marvis_model_sample_rate(model), err);
     if (status == MARVIS_OK) {
         cli_cancel_on_signal(job->session);
-        status = step_all(job, chunk, start, err);
+        status = step_all(job, start, err);
         cli_cancel_on_signal(NULL);
     }
     progress_clear(&job->progress);
@@ -183,7 +171,6 @@ int say_run(const cli_call *call) {
     int exit_status;
     job.result.timing.struct_size = sizeof job.result.timing;
     exit_status = say(&job);
-    free(job.pcm);
     marvis_session_destroy(&job.session);
     cli_unload(&job.loaded);
     audio_writer_destroy(&job.audio);

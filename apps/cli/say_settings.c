@@ -42,5 +42,6 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
     if (cli_given(call, CLI_MAX_SECONDS))
         settings->max_frames = frames_of(cli_number(call, CLI_MAX_SECONDS, 0), model);
     if (cli_given(call, CLI_NO_GUARD)) settings->guard = 0;
+    settings->chunk_frames = cli_integer(call, CLI_CHUNK_FRAMES, settings->chunk_frames);
     return MARVIS_OK;
 }

@@ -194,14 +194,14 @@ static marvis_status encoder_start(audio_writer *w, marvis_error *err) {
     SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     SF_INFO info = {
         .samplerate = w->sample_rate, .channels = 1, .format = format_sndfile(w->format)};
-    if (!sf_format_check(&info))
-        return app_fail(err, MARVIS_ERR_UNSUPPORTED,
-                        "%s: this libsndfile cannot write this format at %d Hz; use .wav",
-                        w->file.name, w->sample_rate);
     w->encoder = sf_open_virtual(&io, SFM_WRITE, &info, w);
-    if (!w->encoder)
+    if (!w->encoder && w->encoder_errno)
         return app_fail(err, MARVIS_ERR_IO, "%s: cannot be written: %s", w->file.name,
-                        w->encoder_errno ? strerror(w->encoder_errno) : sf_strerror(NULL));
+                        strerror(w->encoder_errno));
+    if (!w->encoder)
+        return app_fail(err, MARVIS_ERR_UNSUPPORTED,
+                        "%s: libsndfile cannot write this format at %d Hz; use .wav", w->file.name,
+                        w->sample_rate);
     return MARVIS_OK;
 }
 

@@ -1,0 +1,241 @@
+# shellcheck shell=sh disable=SC2154
+# errors.sh - every way to call the program wrongly, and every way its work can fail: the exit status,
+# one line that names the culprit, and no file left behind. Run by run.sh.
+
+m=$models/m
+echo 'Some words.' > words.txt
+printf ' \n\t\r\n' > blank.txt
+: > empty.txt
+head -c 1048577 /dev/zero | tr '\0' 'a' > huge.txt
+echo kept > kept.wav
+mkdir folder
+long=$(head -c 3000 /dev/zero | tr '\0' 'a')
+
+# ---- commands and options -----------------------------------------------------------------------
+fails 2 'marvis help'
+fails 2 'unknown command'              frobnicate
+fails 2 "did you mean 'marvis say'"    sya hello
+fails 2 'codec decode'                 codec
+fails 2 "'codec encode'"               codec encode in.wav
+fails 2 'nosuch'                       help nosuch
+fails 2 '--frobnicate'                 say --frobnicate hi -o x.wav
+fails 2 'did you mean --model'         say --modle "$m" hi -o x.wav
+fails 2 'did you mean --temperature'   say --temp 1 hi -o x.wav
+fails 2 'not an option of'             info --seed 1 "$m"
+fails 2 '-z'                           say -z hi -o x.wav
+fails 2 'put -- before'                say "-5 degrees outside" -o x.wav
+fails 2 '--seed needs a value'         say hi -o x.wav --seed
+fails 2 '--model needs a value'        say --model --seed 3 hi -o x.wav
+fails 2 '--model needs a value'        say --model= hi -o x.wav
+fails 2 '--greedy takes no value'      say --greedy=1 hi -o x.wav
+fails 2 "'there' is superfluous"       say --model "$m" hi there -o x.wav
+fails 2 'options only'                 trace x
+
+# ---- values -------------------------------------------------------------------------------------
+for value in abc 1x '' 0x10 nan inf 1,5 --; do
+    fails 2 --temperature say --model "$m" hi -o x.wav --temperature "$value"
+    fails 2 --max-seconds say --model "$m" hi -o x.wav --max-seconds "$value"
+done
+for value in abc 1.5 '' 1e3 99999999999999999999; do
+    fails 2 --seed    say --model "$m" hi -o x.wav --seed "$value"
+    fails 2 --top-k   say --model "$m" hi -o x.wav --top-k "$value"
+    fails 2 --threads say --model "$m" hi -o x.wav --threads "$value"
+done
+for pair in seed:-1 speaker:-1 speaker:1000000 temperature:-0.1 temperature:101 top-k:-1 \
+    top-p:0 top-p:1.01 depth-temperature:-1 depth-top-k:-1 depth-top-p:0 codebooks:0 \
+    max-seconds:0 max-seconds:-3 chunk-frames:0 chunk-frames:1025 threads:-1 threads:257; do
+    fails 2 "--${pair%:*}" say --model "$m" hi -o x.wav "--${pair%:*}" "${pair#*:}"
+done
+fails 2 'auto|f32|bf16'  say --model "$m" hi -o x.wav --weights f64
+fails 2 'wav|flac'       say --model "$m" hi -o x.wav --format aiff
+fails 2 'quantum'        say --model "$m" hi -o x.wav --cpu quantum
+fails 2 '--codebooks 33' say --model "$m" hi -o x.wav --codebooks 33
+fails 2 'positions'      say --model "$m" hi -o x.wav --max-seconds 1000
+fails 2 '--greedy'       say --model "$m" hi -o x.wav --greedy --temperature 1
+
+# ---- text ---------------------------------------------------------------------------------------
+fails 2 'TEXT is missing'         say --model "$m" -o x.wav
+fails 2 'no text to speak'        say --model "$m" -o x.wav ''
+fails 2 'no text to speak'        say --model "$m" -o x.wav '  	 '
+fails 2 'empty.txt'               say --model "$m" -o x.wav -f empty.txt
+fails 2 'blank.txt'               say --model "$m" -o x.wav -f blank.txt
+fails 2 'missing.txt'             say --model "$m" -o x.wav -f missing.txt
+fails 2 'folder'                  say --model "$m" -o x.wav -f folder
+fails 2 '1 MiB'                   say --model "$m" -o x.wav -f huge.txt
+fails 2 'give one of them'        say --model "$m" -o x.wav -f words.txt hi
+fails 2 'positions'               say --model "$m" -o x.wav "$long"
+listing_before=$(listing)
+run "$marvis" say --model "$m" -o x.wav - < /dev/null
+verify_failure 'empty standard input' 2 'standard input'
+run "$marvis" say --model "$m" -o x.wav - < huge.txt
+verify_failure 'huge standard input' 2 '1 MiB'
+run "$marvis" say --model "$m" -o x.wav - <&-
+verify_failure 'closed standard input' 2 'standard input'
+
+# ---- output -------------------------------------------------------------------------------------
+fails 2 '--output is missing'     say --model "$m" hi
+fails 2 'x.xyz'                   say --model "$m" hi -o x.xyz
+fails 2 'does not end in'         say --model "$m" hi -o noextension
+fails 2 'does not end in'         say --model "$m" hi -o some.dir/noextension
+fails 2 'is a folder'             say --model "$m" hi --format wav -o folder
+fails 2 'is a folder'             say --model "$m" hi --format wav -o nofolder/
+fails 1 'nofolder/x.wav'          say --model "$m" hi -o nofolder/x.wav
+fails 1 'words.txt/x.wav'         say --model "$m" hi -o words.txt/x.wav
+fails 1 'nofolder/s.json'         say --model "$m" hi -o x.wav --stats nofolder/s.json
+fails 2 'x.wav'                   say --model "$m" hi -o x.wav --stats x.wav
+fails 2 'standard output'         say --model "$m" hi -o - --stats -
+for format in flac opus ogg mp3; do
+    fails 2 "$format needs an ordinary file" say --model "$m" hi -o - --format $format
+done
+if [ -c /dev/full ]; then
+    fails 1 '/dev/full'           say --model "$m" hi -o /dev/full
+    : > x.wav # the speech itself is whole
+    fails 1 '/dev/full'           say --model "$m" hi -o x.wav --stats /dev/full
+    is 'statistics fail, the speech stays' 'wav 24000 1 9600' "$("$tool" audio x.wav)"
+    rm x.wav
+    listing_before=$(listing)
+    for call in "say --model $m hi -o -" "say --model $m hi -o - --format raw" help --version \
+        "info $m" "tokenize $m hi"; do
+        # shellcheck disable=SC2086
+        "$marvis" $call > /dev/full 2> "$temp/err"
+        status=$?
+        verify_failure "marvis $call > /dev/full" 1 'standard output'
+    done
+else
+    skip 'no /dev/full'
+fi
+"$marvis" say --model "$m" hi -o - 2> "$temp/err" >&-
+status=$?
+verify_failure 'closed standard output' 1 'standard output'
+
+# A reader that goes away: more speech than a pipe holds.
+{
+    "$marvis" say --model "$models/endless" -o - --greedy --max-seconds 20 hi 2> "$temp/err"
+    echo $? > "$temp/status"
+} | head -c 44 > /dev/null
+status=$(cat "$temp/status")
+verify_failure 'closed pipe' 1 'standard output'
+
+# A full disk, played by a limit on the size of files (in units of 512 or 1024 bytes).
+for extension in wav raw flac opus mp3; do
+    (
+        ulimit -f 8
+        "$marvis" say --model "$models/endless" -o x.$extension --temperature 50 --no-guard \
+            --max-seconds 20 hi 2> "$temp/err"
+        echo $? > "$temp/status"
+    )
+    # the error itself is a file of less than the limit
+    status=$(cat "$temp/status")
+    verify_failure "full disk, $extension" 1 "x.$extension"
+done
+
+# What was there before a failure is there after it.
+fails 2 'no-such-model' say --model no-such-model hi -o kept.wav
+is 'a failure keeps the old file' kept "$(cat kept.wav)"
+
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod 500 locked
+    echo secret > secret.txt && chmod 000 secret.txt
+    fails 1 'locked/x.wav' say --model "$m" hi -o locked/x.wav
+    fails 2 'secret.txt'   say --model "$m" -o x.wav -f secret.txt
+    fails 2 'secret.txt'   info secret.txt
+else
+    skip 'permissions mean nothing to root'
+fi
+
+# ---- models -------------------------------------------------------------------------------------
+printf 'not a model' > junk.safetensors
+mkdir bare nocodec notokenizer badconfig
+cp "$m/model.safetensors" "$m/config.json" bare
+cp "$m/model.safetensors" "$m/config.json" "$m/tokenizer.json" nocodec
+cp "$m/model.safetensors" "$m/config.json" "$m/mimi.safetensors" notokenizer
+cp "$m/model.safetensors" "$m/tokenizer.json" "$m/mimi.safetensors" badconfig
+echo '{' > badconfig/config.json
+fails 2 'no-such-model'       say --model no-such-model hi -o x.wav
+fails 2 'owner/no-such-model' say --model owner/no-such-model hi -o x.wav
+fails 2 'folder'              say --model folder hi -o x.wav
+fails 2 'junk.safetensors'    say --model junk.safetensors hi -o x.wav
+fails 2 'codec'               say --model nocodec hi -o x.wav
+fails 2 'okenizer'            say --model notokenizer hi -o x.wav
+fails 2 'badconfig/config'    say --model badconfig hi -o x.wav
+fails 2 'gone.safetensors'    say --model nocodec --codec gone.safetensors hi -o x.wav
+fails 2 'junk.safetensors'    say --model nocodec --codec junk.safetensors hi -o x.wav
+fails 2 'gone.json'           say --model "$m" --tokenizer gone.json hi -o x.wav
+fails 2 'words.txt'           say --model "$m" --tokenizer words.txt hi -o x.wav
+fails 2 'gone.json'           say --model "$m" --config gone.json hi -o x.wav
+fails 2 'no-such-model'       info no-such-model
+fails 2 'junk.safetensors'    info --json junk.safetensors
+fails 2 'MODEL is missing'    tokenize
+fails 2 'TEXT is missing'     tokenize "$m"
+fails 2 'no-such-model'       tokenize no-such-model hi
+fails 2 'okenizer'            tokenize notokenizer hi
+
+# ---- trace --------------------------------------------------------------------------------------
+tokens=tokens:I32:3x33:0 mask=mask:U8:3x33:1 frames=frames:I32:2x32:1
+trace_fails() { # WORDS TENSOR...
+    words=$1
+    shift
+    "$tool" tensors in.safetensors "$@" || exit 1
+    fails 2 "$words" trace --model "$m" --input in.safetensors -o out.safetensors
+}
+: > in.safetensors
+fails 2 'in.safetensors'      trace --model "$m" --input in.safetensors -o out.safetensors
+fails 2 'gone.safetensors'    trace --model "$m" --input gone.safetensors -o out.safetensors
+fails 2 '--input is missing'  trace --model "$m" -o out.safetensors
+fails 2 '--output is missing' trace --model "$m" --input in.safetensors
+fails 2 'must be a file'      trace --model "$m" --input in.safetensors -o -
+trace_fails tokens        $mask $frames
+trace_fails mask          $tokens $frames
+trace_fails frames        $tokens $mask
+trace_fails "I32"         tokens:F32:3x33:0 $mask $frames
+trace_fails "I32"         tokens:I64:3x33:0 $mask $frames
+trace_fails "U8"          $tokens mask:I32:3x33:1 $frames
+trace_fails "I32"         $tokens $mask frames:U8:2x32:1
+trace_fails "dimensions"  tokens:I32:99:0 $mask $frames
+trace_fails "dimensions"  $tokens $mask frames:I32:1x2x32:0
+trace_fails "columns"     tokens:I32:3x32:0 mask:U8:3x32:1 $frames
+trace_fails "'mask'"      $tokens mask:U8:2x33:1 $frames
+trace_fails "'mask'"      $tokens mask:U8:3x32:1 $frames
+trace_fails "0 or 1"      $tokens mask:U8:3x33:2 $frames
+trace_fails "'frames'"    $tokens $mask frames:I32:2x31:1
+trace_fails "empty"       $tokens $mask frames:I32:0x32:1
+trace_fails "empty"       tokens:I32:0x33:0 $mask $frames
+trace_fails "19"          $tokens $mask frames:I32:2x32:19
+trace_fails "-1"          $tokens $mask frames:I32:2x32:-1
+trace_fails "258"         tokens:I32:3x33:258 $mask $frames
+trace_fails "context"     tokens:I32:2049x33:0 mask:U8:2049x33:1 $frames
+"$tool" tensors in.safetensors $tokens $mask $frames || exit 1
+fails 1 'nofolder'        trace --model "$m" --input in.safetensors -o nofolder/out.safetensors
+fails 2 'no-such-model'   trace --model no-such-model --input in.safetensors -o out.safetensors
+
+# ---- codec decode -------------------------------------------------------------------------------
+decode_fails() { # WORDS TENSOR
+    "$tool" tensors codes.safetensors "$2" || exit 1
+    fails 2 "$1" codec decode --codec "$m/mimi.safetensors" codes.safetensors -o x.wav
+}
+: > codes.safetensors
+cp "$m/config.json" config.json
+fails 2 'CODES is missing'  codec decode -o x.wav
+fails 2 'codes.safetensors' codec decode --model "$m" codes.safetensors -o x.wav
+fails 2 'gone.safetensors'  codec decode --model "$m" gone.safetensors -o x.wav
+decode_fails "codes"        other:I32:32x4:1
+decode_fails "I32"          codes:F32:32x4:1
+decode_fails "dimensions"   codes:I32:32x4x1:1
+decode_fails "empty"        codes:I32:32x0:1
+decode_fails "33"           codes:I32:33x4:1
+decode_fails "16"           codes:I32:32x4:16
+decode_fails "-1"           codes:I32:32x4:-1
+"$tool" tensors codes.safetensors codes:I32:32x4:1 || exit 1
+fails 2 '--output is missing' codec decode --model "$m" codes.safetensors
+fails 2 'give one of them'    codec decode --model "$m" --codec "$m/mimi.safetensors" \
+    codes.safetensors -o x.wav
+fails 2 'junk.safetensors'    codec decode --codec junk.safetensors codes.safetensors -o x.wav
+fails 2 'does not end in'     codec decode --model "$m" codes.safetensors -o x.txt
+fails 1 'nofolder/x.wav'      codec decode --model "$m" codes.safetensors -o nofolder/x.wav
+
+# ---- the built-in voice, where there is none ----------------------------------------------------
+mkdir bin
+cp "$marvis" bin/marvis
+listing_before=$(listing)
+run bin/marvis say hi -o x.wav
+verify_failure 'no built-in voice' 2 "$work/bin/../share/marvis/builtin"

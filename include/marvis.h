@@ -2,7 +2,7 @@
  *
  * Text to speech with Marvis and CSM checkpoints on an ordinary CPU. A checkpoint is opened once as
  * a marvis_model (read-only, shared between threads); each utterance runs in a marvis_session that
- * yields 24 kHz audio frame by frame (80 ms each).
+ * yields 24 kHz audio in chunks of 80 ms frames.
  *
  * Conventions, unless a function says otherwise:
  *  - functions that can fail return marvis_status; results go to trailing out-parameters, which are
@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define MARVIS_API __attribute__((visibility("default")))
+#define MARVIS_API   __attribute__((visibility("default")))
 #define MARVIS_CHECK __attribute__((warn_unused_result))
 #else
 #define MARVIS_API
@@ -81,8 +81,8 @@ typedef void (*marvis_log_fn)(void *ctx, marvis_log_level level, const char *lin
 
 /* ---- engine: threads and kernels ------------------------------------------------------------ */
 
-/* Threads, CPU kernels and the log. Shared by any number of models and sessions; all sessions of one
- * engine take turns on its threads, one step at a time. */
+/* Threads, CPU kernels and the log. Shared by any number of models and sessions; all sessions of
+ * one engine take turns on its threads, one step at a time. */
 typedef struct marvis_engine marvis_engine;
 
 typedef struct marvis_engine_settings {
@@ -118,7 +118,8 @@ MARVIS_API int marvis_engine_n_threads(const marvis_engine *engine);
 
 /* ---- model ---------------------------------------------------------------------------------- */
 
-/* A checkpoint (backbone, depth decoder, codec, tokenizer): read-only once open, shared by threads. */
+/* A checkpoint (backbone, depth decoder, codec, tokenizer): read-only once open, shared by threads.
+ */
 typedef struct marvis_model marvis_model;
 
 typedef enum marvis_weights {
@@ -129,7 +130,7 @@ typedef enum marvis_weights {
 
 typedef struct marvis_model_settings {
     size_t struct_size;
-    const char *codec;     /* Mimi weights file, or NULL: in the checkpoint, beside it, or the cache */
+    const char *codec; /* Mimi weights file, or NULL: in the checkpoint, beside it, or the cache */
     const char *tokenizer; /* tokenizer.json, or NULL: beside the checkpoint, then the cache */
     const char *config;    /* config.json, or a row of docs/MODEL.md ("marvis-250m", "marvis-100m",
                               "csm-1b"), or NULL: beside the checkpoint, else matched by shapes */
@@ -164,8 +165,9 @@ MARVIS_API int marvis_model_n_codebooks(const marvis_model *model); /* 32 in Mar
 MARVIS_API int marvis_model_audio_vocab(const marvis_model *model); /* V: logits per codebook */
 MARVIS_API int marvis_model_width(const marvis_model *model);       /* D: backbone width */
 MARVIS_API int marvis_model_max_positions(const marvis_model *model);
-MARVIS_API int marvis_model_sample_rate(const marvis_model *model);   /* Hz; 24000 */
-MARVIS_API int marvis_model_frame_samples(const marvis_model *model); /* 1920 = 80 ms; 0: no codec */
+MARVIS_API int marvis_model_sample_rate(const marvis_model *model); /* Hz; 24000 */
+MARVIS_API int marvis_model_frame_samples(
+    const marvis_model *model); /* 1920 = 80 ms; 0: no codec */
 
 /* Token ids of one prompt segment, BOS "[speaker]text" EOS, as the model is fed with them. Special
  * tokens spelled out in `text` are ordinary characters. len_bytes may hold NULs and invalid UTF-8.
@@ -179,8 +181,8 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_tokenize(const marvis_model *
 
 typedef struct marvis_sampling {
     float temperature; /* > 0; 0 = greedy: the largest logit, the lowest code among equals */
-    int top_k;         /* keep exactly the k largest logits, ties going to the lower code; 0 = all */
-    float top_p;       /* then keep the smallest set whose probability reaches p; 0 < p <= 1 */
+    int top_k;   /* keep exactly the k largest logits, ties going to the lower code; 0 = all */
+    float top_p; /* then keep the smallest set whose probability reaches p; 0 < p <= 1 */
 } marvis_sampling;
 
 /* ---- session -------------------------------------------------------------------------------- */
@@ -200,25 +202,27 @@ MARVIS_API const char *marvis_stop_text(marvis_stop stop); /* "eos", "cap", ... 
 
 typedef struct marvis_session_settings {
     size_t struct_size;
-    int speaker;              /* the number in "[0]text" */
+    int speaker;               /* the number in "[0]text" */
     marvis_sampling codebook0; /* backbone's codebook 0 */
     marvis_sampling depth;     /* codebooks 1.. of the depth decoder */
     uint64_t seed;             /* same seed, same codes, for any number of threads */
-    int n_codebooks;           /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
-    int max_frames;            /* cap in frames of 80 ms; 1125 = 90 s */
-    int guard;                 /* 1: stop runaway speech (docs/MODEL.md says when) */
+    int n_codebooks;  /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
+    int max_frames;   /* cap in frames of 80 ms; 1125 = 90 s */
+    int guard;        /* 1: stop runaway speech (docs/MODEL.md says when) */
+    int chunk_frames; /* frames decoded together, 1..1024: more is cheaper, later; 8 */
 } marvis_session_settings;
 
-/* Fills settings with the model's defaults: its generation_config where it has one, else temperature
- * 0.9 and top-k 50; all codebooks; 90 s; guard on; seed 0. */
+/* Fills settings with the model's defaults: its generation_config where it has one, else
+ * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; chunks of 8 frames; seed 0. */
 MARVIS_API void marvis_session_settings_init(marvis_session_settings *settings,
                                              const marvis_model *model);
 
 /* Creates a session. settings NULL = defaults. The model must outlive it and have a codec.
  * ERR_CALL names the setting that is out of range. */
-MARVIS_API MARVIS_CHECK marvis_status
-marvis_session_create(const marvis_model *model, const marvis_session_settings *settings,
-                      marvis_session **session, marvis_error *err);
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_create(const marvis_model *model,
+                                                            const marvis_session_settings *settings,
+                                                            marvis_session **session,
+                                                            marvis_error *err);
 
 /* Frees *session and sets it to NULL; *session NULL is allowed. */
 MARVIS_API void marvis_session_destroy(marvis_session **session);
@@ -229,23 +233,27 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_push_text(marvis_session *s
                                                                const char *text, size_t len_bytes,
                                                                marvis_error *err);
 
-/* One frame of speech. Pointers belong to the session and hold until its next call. */
-typedef struct marvis_frame {
-    const int32_t *codes; /* [n_codebooks]; NULL when stop is not NONE */
-    const float *pcm;     /* [n_samples], nominally -1..1 but not clamped; NULL when stop is not NONE */
+/* A piece of speech: up to chunk_frames frames of 80 ms. Pointers belong to the session and hold
+ * until its next call. */
+typedef struct marvis_chunk {
+    const int32_t *codes; /* [n_frames][n_codebooks]; NULL when n_frames is 0 */
+    const float *pcm; /* [n_samples], nominally -1..1 but not clamped; NULL when n_frames is 0 */
+    int n_frames;     /* 0 when stop is not NONE */
     int n_codebooks;
-    int n_samples;    /* marvis_model_frame_samples, or 0 */
-    marvis_stop stop; /* NONE, or why the utterance is over: then there is no audio in this frame */
-} marvis_frame;
+    int n_samples;    /* n_frames * marvis_model_frame_samples */
+    marvis_stop stop; /* NONE, or why the utterance is over: then the chunk is empty */
+} marvis_chunk;
 
-/* Generates and decodes the next frame. The first call also runs the prompt. Once it has reported a
- * stop it reports the same again, until marvis_session_reset.
- * ERR_INPUT: the text is empty; ERR_TOO_LONG: it does not fit beside max_frames. */
+/* Generates and decodes the next chunk: one frame at first, so that speech begins early, then twice
+ * as many each time up to chunk_frames; the last one before a stop may be shorter. The size of the
+ * chunks does not change a sample. The first call also runs the prompt. Once it has reported a stop
+ * it reports the same again, until marvis_session_reset. ERR_INPUT: the text is empty;
+ * ERR_TOO_LONG: it does not fit beside max_frames. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_step(marvis_session *session,
-                                                          marvis_frame *frame, marvis_error *err);
+                                                          marvis_chunk *chunk, marvis_error *err);
 
-/* Asks a running step loop to stop; the next step (or the one under way, at its end) reports
- * MARVIS_STOP_CANCELLED. Any thread, async-signal-safe. */
+/* Asks a running step loop to stop; a step under way ends after the frame it is at, and the
+ * next one reports MARVIS_STOP_CANCELLED. Any thread, async-signal-safe. */
 MARVIS_API void marvis_session_cancel(marvis_session *session);
 
 /* Forgets the utterance, its text and a cancel; keeps the settings. The random numbers start again
@@ -279,9 +287,9 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_decoder_create(const marvis_model *
                                                             marvis_error *err);
 MARVIS_API void marvis_decoder_destroy(marvis_decoder **decoder);
 
-/* Decodes n_frames frames: codes [n_frames][n_codebooks] to pcm [n_frames * frame_samples]. Chunks of
- * any size give the same samples. ERR_INPUT: a code outside the codec's codebook; nothing is decoded
- * then and the state is unchanged. */
+/* Decodes n_frames frames: codes [n_frames][n_codebooks] to pcm [n_frames * frame_samples]. Chunks
+ * of any size give the same samples. ERR_INPUT: a code outside the codec's codebook; nothing is
+ * decoded then and the state is unchanged. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_decoder_decode(marvis_decoder *decoder,
                                                             const int32_t *codes, size_t n_frames,
                                                             float *pcm, marvis_error *err);
@@ -297,13 +305,12 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_codec_open(marvis_engine *engine, c
 
 /* ---- trace ---------------------------------------------------------------------------------- */
 
-/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its reference.
- *   tokens [n_prompt][C+1] int32, audio columns 0..C-1, text last; mask [n_prompt][C+1], 0 or 1;
- *   frames [n_frames][C] int32, the frames forced after the prompt;
- *   hidden [n_frames][D], the backbone's final-norm state from which frame t is predicted;
- *   logits [n_frames][C][V], row (t,0) from the codebook-0 head, row (t,i) from head i with codes
- *   0..i-1 of frame t forced.
- * hidden and logits are the caller's; either may be NULL. ERR_INPUT names the id out of range. */
+/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its
+ * reference. tokens [n_prompt][C+1] int32, audio columns 0..C-1, text last; mask [n_prompt][C+1], 0
+ * or 1; frames [n_frames][C] int32, the frames forced after the prompt; hidden [n_frames][D], the
+ * backbone's final-norm state from which frame t is predicted; logits [n_frames][C][V], row (t,0)
+ * from the codebook-0 head, row (t,i) from head i with codes 0..i-1 of frame t forced. hidden and
+ * logits are the caller's; either may be NULL. ERR_INPUT names the id out of range. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *model,
                                                          const int32_t *tokens, const uint8_t *mask,
                                                          size_t n_prompt, const int32_t *frames,
@@ -315,12 +322,14 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *mod
 /* A safetensors file opened for reading, every header checked. Read-only; any thread. */
 typedef struct marvis_tensors marvis_tensors;
 
-MARVIS_API MARVIS_CHECK marvis_status marvis_tensors_open(const char *path, marvis_tensors **tensors,
+MARVIS_API MARVIS_CHECK marvis_status marvis_tensors_open(const char *path,
+                                                          marvis_tensors **tensors,
                                                           marvis_error *err);
 MARVIS_API void marvis_tensors_close(marvis_tensors **tensors);
 
 /* Finds a tensor: its safetensors type name ("F32", "I32", ...), shape (n_dims values, at most 8)
- * and bytes (little-endian, any alignment; they belong to `tensors`). ERR_TENSOR: no such tensor. */
+ * and bytes (little-endian, any alignment; they belong to `tensors`). ERR_TENSOR: no such tensor.
+ */
 typedef struct marvis_tensor_view {
     const char *type;
     int n_dims;

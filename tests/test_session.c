@@ -78,17 +78,21 @@ static marvis_status speak_into(marvis_session *session, const char *text, speec
                                 marvis_error *err) {
     memset(out, 0, sizeof *out);
     marvis_status status = marvis_session_push_text(session, text, strlen(text), err);
-    while (status == MARVIS_OK && out->n_frames < MAX_FRAMES) {
-        marvis_frame frame;
-        status = marvis_session_step(session, &frame, err);
+    while (status == MARVIS_OK) {
+        marvis_chunk chunk;
+        status = marvis_session_step(session, &chunk, err);
         if (status != MARVIS_OK) break;
-        out->stop = frame.stop;
-        if (frame.stop != MARVIS_STOP_NONE) break;
-        memcpy(out->codes[out->n_frames], frame.codes,
-               (size_t)frame.n_codebooks * sizeof *frame.codes);
-        memcpy(out->pcm[out->n_frames], frame.pcm, (size_t)frame.n_samples * sizeof *frame.pcm);
-        out->n_samples = frame.n_samples;
-        out->n_frames++;
+        out->stop = chunk.stop;
+        if (chunk.stop != MARVIS_STOP_NONE) break;
+        if (out->n_frames + chunk.n_frames > MAX_FRAMES) break;
+        int samples = chunk.n_samples / chunk.n_frames;
+        for (int i = 0; i < chunk.n_frames; i++, out->n_frames++) {
+            memcpy(out->codes[out->n_frames], chunk.codes + i * chunk.n_codebooks,
+                   (size_t)chunk.n_codebooks * sizeof *chunk.codes);
+            memcpy(out->pcm[out->n_frames], chunk.pcm + i * samples,
+                   (size_t)samples * sizeof *chunk.pcm);
+        }
+        out->n_samples = samples;
     }
     return status;
 }
@@ -211,6 +215,50 @@ static void trap_09_session_audio_equals_decoding_at_once(void **state) {
     close_fixture(&f);
 }
 
+static void chunks_of_any_size_are_the_same_speech(void **state) {
+    (void)state;
+    automaton a = plain();
+    for (int runaway = 0; runaway < 2; runaway++) {
+        for (int k = 0; runaway && k < VOCAB; k++)
+            a.next[k] = a.first; /* the guard stops both at the same frame */
+        fixture f = open_automaton(&a, 2);
+        marvis_session_settings s = greedy(f.model);
+        s.guard = runaway;
+        static speech whole, other;
+        whole = *speak(f.model, &s);
+        const int sizes[] = {1, 2, 3, 5, 7, 16, 64};
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            s.chunk_frames = sizes[i];
+            other = *speak(f.model, &s);
+            assert_memory_equal(&whole, &other, sizeof whole);
+        }
+        assert_int_equal(whole.stop, runaway ? MARVIS_STOP_RUNAWAY : MARVIS_STOP_CAP);
+        close_fixture(&f);
+    }
+}
+
+/* 1, 2, 4, 8, 8, ...: the first audio comes early. */
+static void chunks_grow(void **state) {
+    (void)state;
+    automaton a = plain();
+    fixture f = open_automaton(&a, 1);
+    marvis_session_settings s = greedy(f.model);
+    marvis_session *session;
+    marvis_error err;
+    marvis_chunk chunk;
+    const int expected[] = {1, 2, 4, 8, 8, 8, 8, 1, 0};
+    assert_int_equal(s.chunk_frames, 8);
+    assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
+    assert_ok(marvis_session_push_text(session, "Hi", 2, &err), err);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_ok(marvis_session_step(session, &chunk, &err), err);
+        assert_int_equal(chunk.n_frames, expected[i]);
+        assert_int_equal(chunk.stop, expected[i] ? MARVIS_STOP_NONE : MARVIS_STOP_CAP);
+    }
+    marvis_session_destroy(&session);
+    close_fixture(&f);
+}
+
 static void defaults_are_the_models(void **state) {
     (void)state;
     automaton a = plain();
@@ -325,10 +373,10 @@ static void trap_30_prompts_too_long_are_refused(void **state) {
     for (int n = 922; n <= 923; n++) {
         marvis_session *session;
         marvis_error err;
-        marvis_frame frame;
+        marvis_chunk chunk;
         assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
         assert_ok(marvis_session_push_text(session, text, (size_t)n - 5, &err), err);
-        marvis_status status = marvis_session_step(session, &frame, &err);
+        marvis_status status = marvis_session_step(session, &chunk, &err);
         if (n == 922) {
             assert_int_equal(status, MARVIS_OK);
             marvis_session_timing timing = {.struct_size = sizeof timing};
@@ -367,17 +415,17 @@ static void cancel_stops(void **state) {
     marvis_session_settings s = greedy(f.model);
     marvis_session *session;
     marvis_error err;
-    marvis_frame frame;
+    marvis_chunk chunk;
     assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
     assert_ok(marvis_session_push_text(session, "Hi", 2, &err), err);
-    assert_ok(marvis_session_step(session, &frame, &err), err);
-    assert_int_equal(frame.stop, MARVIS_STOP_NONE);
+    assert_ok(marvis_session_step(session, &chunk, &err), err);
+    assert_int_equal(chunk.stop, MARVIS_STOP_NONE);
     assert_int_equal(marvis_session_push_text(session, "x", 1, &err), MARVIS_ERR_CALL);
     marvis_session_cancel(session);
     for (int i = 0; i < 2; i++) {
-        assert_ok(marvis_session_step(session, &frame, &err), err);
-        assert_int_equal(frame.stop, MARVIS_STOP_CANCELLED);
-        assert_null(frame.pcm);
+        assert_ok(marvis_session_step(session, &chunk, &err), err);
+        assert_int_equal(chunk.stop, MARVIS_STOP_CANCELLED);
+        assert_null(chunk.pcm);
     }
     marvis_session_destroy(&session);
     close_fixture(&f);
@@ -392,10 +440,10 @@ static void empty_texts_are_refused(void **state) {
     for (int i = 0; i < 3; i++) {
         marvis_session *session;
         marvis_error err;
-        marvis_frame frame;
+        marvis_chunk chunk;
         assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
         assert_ok(marvis_session_push_text(session, texts[i], strlen(texts[i]), &err), err);
-        assert_int_equal(marvis_session_step(session, &frame, &err), MARVIS_ERR_INPUT);
+        assert_int_equal(marvis_session_step(session, &chunk, &err), MARVIS_ERR_INPUT);
         assert_non_null(strstr(err.message, "empty"));
         marvis_session_destroy(&session);
     }
@@ -411,7 +459,7 @@ static void settings_out_of_range_are_named(void **state) {
         const char *named;
     } cases[16];
     size_t n = 0;
-    for (; n < 13; n++)
+    for (; n < 15; n++)
         cases[n].s = greedy(f.model);
     n = 0;
 #define CASE(change, word) cases[n].s.change, cases[n++].named = (word)
@@ -427,9 +475,11 @@ static void settings_out_of_range_are_named(void **state) {
     CASE(max_frames = POSITIONS, "cap");
     CASE(speaker = -1, "speaker");
     CASE(speaker = 1000000, "speaker");
+    CASE(chunk_frames = 0, "chunks");
+    CASE(chunk_frames = 1025, "chunks");
     CASE(struct_size = 4, "settings");
 #undef CASE
-    assert_int_equal(n, 13);
+    assert_int_equal(n, 15);
     for (size_t i = 0; i < n; i++) {
         marvis_session *session;
         marvis_error err;
@@ -449,13 +499,13 @@ static void steps_allocate_nothing(void **state) {
     s.codebook0 = s.depth = (marvis_sampling){.temperature = 3, .top_k = 20, .top_p = 0.9f};
     marvis_session *session;
     marvis_error err;
-    marvis_frame frame;
+    marvis_chunk chunk;
     assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
     assert_ok(marvis_session_push_text(session, "Hi", 2, &err), err);
-    assert_ok(marvis_session_step(session, &frame, &err), err);
+    assert_ok(marvis_session_step(session, &chunk, &err), err);
     uint64_t before = mv_alloc_count();
-    for (int i = 0; i < 30; i++)
-        assert_ok(marvis_session_step(session, &frame, &err), err);
+    for (int i = 0; i < 6; i++)
+        assert_ok(marvis_session_step(session, &chunk, &err), err);
     assert_true(mv_alloc_count() == before);
     marvis_session_destroy(&session);
     close_fixture(&f);
@@ -539,6 +589,8 @@ int main(void) {
         cmocka_unit_test(trap_08_codes_past_the_codebook_are_never_sampled),
         cmocka_unit_test(follows_the_automaton),
         cmocka_unit_test(trap_09_session_audio_equals_decoding_at_once),
+        cmocka_unit_test(chunks_of_any_size_are_the_same_speech),
+        cmocka_unit_test(chunks_grow),
         cmocka_unit_test(defaults_are_the_models),
         cmocka_unit_test(trap_07_generation_config_beats_the_defaults),
         cmocka_unit_test(trap_45_a_seed_gives_the_same_codes),

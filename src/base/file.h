@@ -1,5 +1,5 @@
-/* file.h - files as the library needs them: mapped for reading, small ones read whole, written whole
- * or not at all. POSIX calls live here (Linux and macOS), nowhere else. */
+/* file.h - files as the library needs them: mapped for reading, small ones read whole, written
+ * whole or not at all. POSIX calls live here (Linux and macOS), nowhere else. */
 #ifndef MV_BASE_FILE_H
 #define MV_BASE_FILE_H
 
@@ -41,7 +41,8 @@ typedef struct mv_writer mv_writer;
 MV_CHECK marvis_status mv_writer_open(const char *path, mv_writer **writer, marvis_error *err);
 MV_CHECK marvis_status mv_writer_write(mv_writer *writer, const void *data, size_t len,
                                        marvis_error *err);
-/* Flushes, renames, frees; on failure the temporary file is gone and *writer is freed all the same. */
+/* Flushes, renames, frees; on failure the temporary file is gone and *writer is freed all the same.
+ */
 MV_CHECK marvis_status mv_writer_commit(mv_writer **writer, marvis_error *err);
 void mv_writer_abort(mv_writer **writer); /* removes the temporary file; NULL allowed */
 

@@ -61,7 +61,8 @@ void *mv_grow(void *p, size_t n, size_t size) {
 char *mv_strndup(const char *s, size_t n) {
     if (!s) return NULL;
     size_t len = 0;
-    while (len < n && s[len]) len++;
+    while (len < n && s[len])
+        len++;
     size_t size;
     if (!mv_add_size(len, 1, &size)) return NULL;
     char *copy = mv_alloc(size, 1);

@@ -11,8 +11,8 @@
 bool mv_mul_size(size_t a, size_t b, size_t *out);
 bool mv_add_size(size_t a, size_t b, size_t *out);
 
-/* n zeroed objects of `size` bytes, aligned to 64 bytes; NULL on overflow, n*size == 0 or no memory.
- * Freed with mv_free. */
+/* n zeroed objects of `size` bytes, aligned to 64 bytes; NULL on overflow, n*size == 0 or no
+ * memory. Freed with mv_free. */
 void *mv_alloc(size_t n, size_t size);
 
 /* Like realloc, for growing buffers (alignment of malloc is enough); contents past the old size are
@@ -27,7 +27,8 @@ void mv_free(void *p);
 #if MV_ALLOC_HOOKS
 /* Number of allocations made by this process so far. */
 uint64_t mv_alloc_count(void);
-/* The nth allocation from now on fails (n = 1: the next); `forever`: and all after it. n = 0: off. */
+/* The nth allocation from now on fails (n = 1: the next); `forever`: and all after it. n = 0: off.
+ */
 void mv_alloc_fail_after(uint64_t n, bool forever);
 #endif
 

@@ -8,8 +8,7 @@
 const char *marvis_status_text(marvis_status status) {
     switch (status) {
 #define STATUS_TEXT(name, value, text)                                                             \
-    case MARVIS_##name:                                                                            \
-        return text;
+    case MARVIS_##name: return text;
         MARVIS_STATUS_LIST(STATUS_TEXT)
 #undef STATUS_TEXT
     }
@@ -20,7 +19,8 @@ const char *marvis_status_text(marvis_status status) {
 static void tidy(char *text) {
     size_t len = strlen(text);
     size_t back = 0;
-    while (back < 3 && back < len && ((unsigned char)text[len - 1 - back] & 0xC0) == 0x80) back++;
+    while (back < 3 && back < len && ((unsigned char)text[len - 1 - back] & 0xC0) == 0x80)
+        back++;
     if (back < len) {
         unsigned char lead = (unsigned char)text[len - 1 - back];
         size_t need = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;

@@ -11,8 +11,8 @@
 #define MV_PRINTF(fmt, first)
 #endif
 
-/* Fills *err (if given) with status and one line, position -1; control characters and newlines in the
- * result become '?', text too long is cut at the end on a UTF-8 border. Returns status. */
+/* Fills *err (if given) with status and one line, position -1; control characters and newlines in
+ * the result become '?', text too long is cut at the end on a UTF-8 border. Returns status. */
 marvis_status mv_fail(marvis_error *err, marvis_status status, const char *fmt, ...)
     MV_PRINTF(3, 4);
 

@@ -15,8 +15,7 @@ enum { CHUNK_FRAMES = 8 };
 marvis_status marvis_decoder_create(const marvis_model *model, int n_codebooks,
                                     marvis_decoder **decoder, marvis_error *err) {
     *decoder = NULL;
-    if (!model->mimi)
-        return mv_fail(err, MARVIS_ERR_CALL, "the model was opened without a codec");
+    if (!model->mimi) return mv_fail(err, MARVIS_ERR_CALL, "the model was opened without a codec");
     int all = mv_mimi_config_of(model->mimi)->n_codebooks;
     if (n_codebooks < 0 || n_codebooks > all)
         return mv_fail(err, MARVIS_ERR_CALL, "%d codebooks: this codec has 1 to %d", n_codebooks,

@@ -42,7 +42,8 @@ static json_t *describe_sampling(const marvis_sampling *s, bool *ok) {
 
 /* Number of values of each matrix type, in order of mv_wtype. */
 static void count_types(const mv_csm *csm, size_t *values) {
-    const mv_matrix *tables[] = {&csm->text_table, &csm->audio_table, &csm->projection, &csm->head0};
+    const mv_matrix *tables[] = {&csm->text_table, &csm->audio_table, &csm->projection,
+                                 &csm->head0};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         values[tables[i]->type] += tables[i]->n_rows * tables[i]->n_cols;
     const mv_llama *towers[] = {&csm->backbone, &csm->depth};
@@ -65,7 +66,8 @@ static json_t *describe_csm(const marvis_model *model, bool *ok) {
     json_t *types = json_object();
     for (int t = 0; t < MV_N_WTYPES; t++) {
         total += values[t];
-        if (values[t]) put(types, mv_wtype_name((mv_wtype)t), json_integer((json_int_t)values[t]), ok);
+        if (values[t])
+            put(types, mv_wtype_name((mv_wtype)t), json_integer((json_int_t)values[t]), ok);
     }
     size_t bytes = mv_csm_bytes(&model->csm, &owned);
     put(o, "config", text(c->source), ok);
@@ -134,7 +136,8 @@ marvis_status marvis_model_describe(const marvis_model *model, char **json, marv
     if (model->tokenizer) put(o, "tokenizer", describe_tokenizer(model, &ok), &ok);
     char *dumped = ok ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);
-    if (dumped) *json = mv_strdup(dumped); /* the caller frees with marvis_free, not jansson's free */
+    if (dumped)
+        *json = mv_strdup(dumped); /* the caller frees with marvis_free, not jansson's free */
     free(dumped);
     return *json ? MARVIS_OK : mv_fail_memory(err, 4096, "the description");
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define STRING2(x) #x
-#define STRING(x) STRING2(x)
+#define STRING(x)  STRING2(x)
 
 const char *marvis_version(void) { return STRING(MARVIS_VERSION); }
 

@@ -1,5 +1,5 @@
-/* model.c - opening a checkpoint: find the files, read the configuration, bind every tensor, then the
- * codec and the tokenizer. */
+/* model.c - opening a checkpoint: find the files, read the configuration, bind every tensor, then
+ * the codec and the tokenizer. */
 #include "engine/engine.h"
 
 #include "base/memory.h"
@@ -47,7 +47,8 @@ static marvis_status read_config(const marvis_model *model, const marvis_model_s
         MV_TRY(mv_csm_config_match(model->ckpt, config, err));
     marvis_status status = MARVIS_OK;
     if (model->files.generation_config)
-        status = parse_file(model->files.generation_config, mv_generation_config_parse, config, err);
+        status =
+            parse_file(model->files.generation_config, mv_generation_config_parse, config, err);
     if (status != MARVIS_OK) mv_csm_config_deinit(config);
     return status;
 }
@@ -72,10 +73,11 @@ static marvis_status bind_codec(marvis_model *model, const marvis_model_settings
     }
     int have = mv_mimi_config_of(model->mimi)->n_codebooks;
     if (have < config->n_codebooks)
-        return mv_fail(err, MARVIS_ERR_CONFIG,
-                       "%s: the codec has %d codebooks, the model speaks %d; give the codec that the "
-                       "model was trained with",
-                       model->codec_source, have, config->n_codebooks);
+        return mv_fail(
+            err, MARVIS_ERR_CONFIG,
+            "%s: the codec has %d codebooks, the model speaks %d; give the codec that the "
+            "model was trained with",
+            model->codec_source, have, config->n_codebooks);
     return MARVIS_OK;
 }
 

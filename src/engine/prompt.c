@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Families whose published engines put BOS and EOS in by code, whatever the file's template says. */
+/* Families whose published engines put BOS and EOS in by code, whatever the file's template says.
+ */
 static const struct {
     const char *name, *bos, *eos;
 } families[] = {
@@ -29,15 +30,16 @@ marvis_status mv_prompt_bind(marvis_model *model, marvis_error *err) {
         model->eos = family_eos;
         if (bos != family_bos || eos != family_eos)
             mv_log(model->engine, MARVIS_LOG_INFO,
-                   "%s: its template has BOS %d and EOS %d; using %d and %d, as %s is trained", path,
-                   (int)bos, (int)eos, (int)family_bos, (int)family_eos, families[i].name);
+                   "%s: its template has BOS %d and EOS %d; using %d and %d, as %s is trained",
+                   path, (int)bos, (int)eos, (int)family_bos, (int)family_eos, families[i].name);
         break;
     }
     if (model->bos < 0 || model->eos < 0)
-        return mv_fail(err, MARVIS_ERR_TOKENIZER,
-                       "%s: no BOS and EOS: needs <|im_start|> and <|im_end|>, <|begin_of_text|> and "
-                       "<|end_of_text|>, or a TemplateProcessing post_processor",
-                       path);
+        return mv_fail(
+            err, MARVIS_ERR_TOKENIZER,
+            "%s: no BOS and EOS: needs <|im_start|> and <|im_end|>, <|begin_of_text|> and "
+            "<|end_of_text|>, or a TemplateProcessing post_processor",
+            path);
     int text_vocab = model->csm.config.text_vocab;
     if (mv_tokenizer_n_ids(tokenizer) > text_vocab)
         return mv_fail(err, MARVIS_ERR_TOKENIZER,
@@ -68,8 +70,8 @@ marvis_status marvis_model_tokenize(const marvis_model *model, int speaker, cons
     if (len_bytes) memcpy(line + prefix_len, text, len_bytes);
     int32_t *inner;
     size_t n_inner;
-    marvis_status status = mv_tokenizer_encode(model->tokenizer, line, size - 1, false, &inner,
-                                               &n_inner, err);
+    marvis_status status =
+        mv_tokenizer_encode(model->tokenizer, line, size - 1, false, &inner, &n_inner, err);
     mv_free(line);
     MV_TRY(status);
     int32_t *all = mv_alloc(n_inner + 2, sizeof *all);

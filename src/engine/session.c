@@ -1,5 +1,5 @@
-/* session.c - the life of an utterance: settings, text, and the loop backbone -> codebook 0 -> depth
- * decoder -> Mimi, one frame a step. */
+/* session.c - the life of an utterance: settings, text, and the loop backbone -> codebook 0 ->
+ * depth decoder frame by frame, and Mimi chunk by chunk. */
 #include "engine/session.h"
 
 #include "base/memory.h"
@@ -8,11 +8,13 @@
 #include <string.h>
 
 enum {
-    DEFAULT_FRAMES = 1125,     /* 90 s, of the 2048 positions of the published models */
+    DEFAULT_FRAMES = 1125, /* 90 s, of the 2048 positions of the published models */
     DEFAULT_POSITIONS = 2048,
-    PREFILL_BATCH = 64,        /* positions of the prompt that go through the backbone together */
-    ALIKE_FRAMES = 25,         /* 2 s of one and the same frame */
-    SILENT_FRAMES = 75,        /* 6 s below SILENCE */
+    DEFAULT_CHUNK = 8,
+    MAX_CHUNK = 1024,
+    PREFILL_BATCH = 64, /* positions of the prompt that go through the backbone together */
+    ALIKE_FRAMES = 25,  /* 2 s of one and the same frame */
+    SILENT_FRAMES = 75, /* 6 s below SILENCE */
 };
 static const float silence = 1e-3f; /* root mean square of a frame: -60 dB of full scale */
 
@@ -39,7 +41,8 @@ static marvis_sampling default_sampling(const mv_generation_config *given) {
 }
 
 void marvis_session_settings_init(marvis_session_settings *settings, const marvis_model *model) {
-    *settings = (marvis_session_settings){.struct_size = sizeof *settings, .guard = 1};
+    *settings = (marvis_session_settings){
+        .struct_size = sizeof *settings, .guard = 1, .chunk_frames = DEFAULT_CHUNK};
     int positions = marvis_model_max_positions(model);
     settings->max_frames = DEFAULT_FRAMES;
     if (positions < DEFAULT_POSITIONS)
@@ -50,7 +53,8 @@ void marvis_session_settings_init(marvis_session_settings *settings, const marvi
     settings->depth = default_sampling(&model->csm.config.gen_depth);
 }
 
-static marvis_status check_sampling(const marvis_sampling *s, const char *stage, marvis_error *err) {
+static marvis_status check_sampling(const marvis_sampling *s, const char *stage,
+                                    marvis_error *err) {
     if (!(s->temperature >= 0) || !isfinite(s->temperature))
         return mv_fail(err, MARVIS_ERR_CALL, "%s temperature %g: use 0 (greedy) or more", stage,
                        (double)s->temperature);
@@ -79,13 +83,16 @@ static marvis_status check_settings(const marvis_model *model, const marvis_sess
                        s->speaker);
     int n = marvis_model_n_codebooks(model), positions = marvis_model_max_positions(model);
     if (s->n_codebooks < 1 || s->n_codebooks > n)
-        return mv_fail(err, MARVIS_ERR_CALL, "%d codebooks: this model has 1 to %d",
-                       s->n_codebooks, n);
+        return mv_fail(err, MARVIS_ERR_CALL, "%d codebooks: this model has 1 to %d", s->n_codebooks,
+                       n);
     if (s->max_frames < 1 || s->max_frames >= positions)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "a cap of %d frames: use 1 to %d (the model has %d positions for prompt and "
                        "speech)",
                        s->max_frames, positions - 1, positions);
+    if (s->chunk_frames < 1 || s->chunk_frames > MAX_CHUNK)
+        return mv_fail(err, MARVIS_ERR_CALL, "chunks of %d frames: use 1 to %d", s->chunk_frames,
+                       MAX_CHUNK);
     return MARVIS_OK;
 }
 
@@ -95,22 +102,26 @@ static marvis_status allocate(marvis_session *s, marvis_error *err) {
     const mv_csm_config *config = &s->model->csm.config;
     size_t vocab = (size_t)config->audio_vocab, width = (size_t)config->backbone.width;
     size_t columns = (size_t)config->n_codebooks + 1;
-    size_t samples = (size_t)marvis_model_frame_samples(s->model);
+    size_t chunk = (size_t)s->settings.chunk_frames, n_codebooks = (size_t)s->settings.n_codebooks;
+    size_t samples = chunk * (size_t)marvis_model_frame_samples(s->model);
     size_t bytes = vocab * sizeof(mv_candidate) + (samples + vocab + width) * sizeof(float) +
-                   columns * (sizeof(int32_t) + 1);
+                   ((chunk + 1) * n_codebooks + columns) * sizeof(int32_t) + columns;
     char *p = s->storage = mv_alloc(bytes, 1);
     if (!p) return mv_fail_memory(err, bytes, "the session");
     s->candidates = (mv_candidate *)(void *)p, p += vocab * sizeof(mv_candidate);
     s->pcm = (float *)(void *)p, p += samples * sizeof(float);
     s->logits = (float *)(void *)p, p += vocab * sizeof(float);
     s->hidden = (float *)(void *)p, p += width * sizeof(float);
+    s->codes = (int32_t *)(void *)p, p += chunk * n_codebooks * sizeof(int32_t);
+    s->before = (int32_t *)(void *)p, p += n_codebooks * sizeof(int32_t);
     s->frame = (int32_t *)(void *)p, p += columns * sizeof(int32_t);
     s->mask = (uint8_t *)p;
-    memset(s->mask, 1, (size_t)s->settings.n_codebooks); /* the text column and the rest stay 0 */
+    memset(s->mask, 1, n_codebooks); /* the text column and the rest stay 0 */
     const marvis_engine *engine = s->model->engine;
     MV_TRY(mv_csm_scratch_init(&s->scratch, &s->model->csm, PREFILL_BATCH,
                                config->backbone.max_positions, engine->n_threads, err));
-    return mv_mimi_decoder_create(s->model->mimi, s->settings.n_codebooks, 1, &s->decoder, err);
+    return mv_mimi_decoder_create(s->model->mimi, s->settings.n_codebooks, s->settings.chunk_frames,
+                                  &s->decoder, err);
 }
 
 marvis_status marvis_session_create(const marvis_model *model,
@@ -132,6 +143,7 @@ marvis_status marvis_session_create(const marvis_model *model,
         return status;
     }
     mv_rng_seed(&s->rng, settings->seed);
+    s->n_chunk = 1;
     *session = s;
     return MARVIS_OK;
 }
@@ -158,6 +170,7 @@ void marvis_session_reset(marvis_session *s, uint64_t seed) {
     mv_rng_seed(&s->rng, seed);
     s->guard = (mv_guard){0};
     s->n_frames = 0;
+    s->n_chunk = 1;
     s->timing = (marvis_session_timing){0};
 }
 
@@ -249,14 +262,13 @@ static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) 
     return MARVIS_OK;
 }
 
-/* The codes of the next frame, into s->frame. */
-static marvis_status generate(marvis_session *s, marvis_error *err) {
+/* The codes of the next frame, into s->frame; `first`: the prompt alone came before. */
+static marvis_status generate(marvis_session *s, bool first, marvis_error *err) {
     const mv_csm *csm = &s->model->csm;
     const mv_exec *exec = &s->model->engine->exec;
     mv_csm_stream *stream = &s->stream;
     double begin = mv_now_s();
-    if (s->n_frames > 0)
-        mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
+    if (!first) mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
     mv_csm_head0(csm, exec, s->hidden, 1, s->logits);
     MV_TRY(choose(s, 0, err));
     double middle = mv_now_s();
@@ -277,61 +289,91 @@ static bool is_eos(const marvis_session *s) {
     return true;
 }
 
-/* Counts what a runaway looks like; true when it is one. `alike`: the frame repeats the one before. */
-static bool guard_trips(marvis_session *s, bool alike) {
-    int n = marvis_model_frame_samples(s->model);
+/* Generates frames into s->codes until the chunk is full or the utterance is over (s->stop). */
+static marvis_status fill_chunk(marvis_session *s, int *n_filled, marvis_error *err) {
+    size_t n_codebooks = (size_t)s->settings.n_codebooks;
+    int n = 0;
+    *n_filled = 0;
+    while (s->stop == MARVIS_STOP_NONE && n < s->n_chunk) {
+        if (s->n_frames + n == s->settings.max_frames) {
+            s->stop = MARVIS_STOP_CAP;
+            break;
+        }
+        MV_TRY(generate(s, s->n_frames + n == 0, err));
+        if (atomic_load(&s->cancelled))
+            s->stop = MARVIS_STOP_CANCELLED;
+        else if (is_eos(s))
+            s->stop = MARVIS_STOP_EOS;
+        else
+            memcpy(s->codes + (size_t)n++ * n_codebooks, s->frame, n_codebooks * sizeof *s->codes);
+    }
+    *n_filled = n;
+    return MARVIS_OK;
+}
+
+static bool is_silent(const float *pcm, int n) {
     double square = 0;
     for (int i = 0; i < n; i++)
-        square += (double)s->pcm[i] * (double)s->pcm[i];
-    bool silent = square < (double)silence * (double)silence * n;
-    s->guard.n_alike = alike ? s->guard.n_alike + 1 : 0;
-    s->guard.n_silent = silent ? s->guard.n_silent + 1 : 0;
-    return s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES;
+        square += (double)pcm[i] * (double)pcm[i];
+    return square < (double)silence * (double)silence * n;
 }
 
-static void decode(marvis_session *s) {
-    double begin = mv_now_s();
-    mv_mimi_decode(s->decoder, &s->model->engine->exec, s->frame, 1, s->pcm);
-    double end = mv_now_s();
-    s->timing.codec_s += end - begin;
-    if (s->n_frames == 0) s->timing.first_pcm_s = end - s->started_at_s;
+/* Looks for a runaway; returns how many frames of the chunk come before it. Frame by frame, so that
+ * the size of the chunks makes no difference. */
+static int guarded_frames(marvis_session *s, int n) {
+    size_t n_codebooks = (size_t)s->settings.n_codebooks;
+    int samples = marvis_model_frame_samples(s->model);
+    for (int i = 0; i < n; i++) {
+        const int32_t *frame = s->codes + (size_t)i * n_codebooks;
+        bool alike =
+            s->n_frames + i > 0 && memcmp(frame, s->before, n_codebooks * sizeof *frame) == 0;
+        s->guard.n_alike = alike ? s->guard.n_alike + 1 : 0;
+        s->guard.n_silent =
+            is_silent(s->pcm + (size_t)i * (size_t)samples, samples) ? s->guard.n_silent + 1 : 0;
+        memcpy(s->before, frame, n_codebooks * sizeof *frame);
+        if (s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES) {
+            s->stop = MARVIS_STOP_RUNAWAY;
+            return i;
+        }
+    }
+    return n;
 }
 
-static marvis_status advance(marvis_session *s, marvis_error *err) {
+/* The next frames as codes and audio; 0 when the utterance is over. */
+static marvis_status advance(marvis_session *s, int *n_frames, marvis_error *err) {
+    *n_frames = 0;
     if (atomic_load(&s->cancelled)) {
         s->stop = MARVIS_STOP_CANCELLED;
         return MARVIS_OK;
     }
     if (!s->started) MV_TRY(start(s, err));
-    if (s->n_frames == s->settings.max_frames) {
-        s->stop = MARVIS_STOP_CAP;
-        return MARVIS_OK;
-    }
-    int32_t before[MV_MAX_CODEBOOKS];
-    size_t bytes = (size_t)s->settings.n_codebooks * sizeof before[0];
-    memcpy(before, s->frame, bytes);
-    MV_TRY(generate(s, err));
-    if (atomic_load(&s->cancelled)) {
-        s->stop = MARVIS_STOP_CANCELLED;
-    } else if (is_eos(s)) {
-        s->stop = MARVIS_STOP_EOS;
-    } else {
-        bool alike = s->n_frames > 0 && memcmp(before, s->frame, bytes) == 0;
-        decode(s);
-        s->n_frames++;
-        if (s->settings.guard && guard_trips(s, alike)) s->stop = MARVIS_STOP_RUNAWAY;
-    }
+    int n;
+    MV_TRY(fill_chunk(s, &n, err));
+    if (n == 0) return MARVIS_OK;
+    double begin = mv_now_s();
+    mv_mimi_decode(s->decoder, &s->model->engine->exec, s->codes, (size_t)n, s->pcm);
+    double end = mv_now_s();
+    s->timing.codec_s += end - begin;
+    if (s->n_frames == 0) s->timing.first_pcm_s = end - s->started_at_s;
+    if (s->settings.guard) n = guarded_frames(s, n);
+    s->n_frames += n;
+    s->n_chunk =
+        2 * s->n_chunk < s->settings.chunk_frames ? 2 * s->n_chunk : s->settings.chunk_frames;
+    *n_frames = n;
     return MARVIS_OK;
 }
 
-marvis_status marvis_session_step(marvis_session *s, marvis_frame *frame, marvis_error *err) {
-    *frame = (marvis_frame){.n_codebooks = s->settings.n_codebooks};
-    if (s->stop == MARVIS_STOP_NONE) MV_TRY(advance(s, err));
-    frame->stop = s->stop;
-    if (s->stop == MARVIS_STOP_NONE) {
-        frame->codes = s->frame;
-        frame->pcm = s->pcm;
-        frame->n_samples = marvis_model_frame_samples(s->model);
+marvis_status marvis_session_step(marvis_session *s, marvis_chunk *chunk, marvis_error *err) {
+    *chunk = (marvis_chunk){.n_codebooks = s->settings.n_codebooks};
+    int n = 0;
+    if (s->stop == MARVIS_STOP_NONE) MV_TRY(advance(s, &n, err));
+    if (n == 0) { /* what stopped a chunk with frames in it is told by the call after */
+        chunk->stop = s->stop;
+        return MARVIS_OK;
     }
+    chunk->codes = s->codes;
+    chunk->pcm = s->pcm;
+    chunk->n_frames = n;
+    chunk->n_samples = n * marvis_model_frame_samples(s->model);
     return MARVIS_OK;
 }

@@ -20,20 +20,23 @@ struct marvis_session {
     marvis_stop stop;
     atomic_bool cancelled;
 
-    mv_csm_stream stream;   /* allocated at the first step, kept for the next utterance */
+    mv_csm_stream stream; /* allocated at the first step, kept for the next utterance */
     mv_csm_scratch scratch;
     mv_mimi_decoder *decoder;
     mv_rng rng;
     mv_guard guard;
-    int n_frames;
+    int n_frames; /* spoken */
+    int n_chunk;  /* frames of the next chunk */
 
-    float *hidden;   /* [D] */
-    float *logits;   /* [V] */
-    float *pcm;      /* [frame_samples] */
-    int32_t *frame;  /* [C+1]: the last frame, as it is fed back */
-    uint8_t *mask;   /* [C+1] */
+    float *hidden;            /* [D] */
+    float *logits;            /* [V] */
+    float *pcm;               /* [chunk_frames][frame_samples] */
+    int32_t *codes;           /* [chunk_frames][n_codebooks] */
+    int32_t *before;          /* [n_codebooks]: the last frame that was spoken, for the guard */
+    int32_t *frame;           /* [C+1]: the last frame generated, as it is fed back */
+    uint8_t *mask;            /* [C+1] */
     mv_candidate *candidates; /* [V] */
-    void *storage;   /* owned block behind candidates, pcm, logits, hidden, frame, mask */
+    void *storage;            /* owned block behind all of these */
 
     marvis_session_timing timing;
     double started_at_s;

@@ -34,7 +34,8 @@ marvis_status marvis_tensors_find(const marvis_tensors *tensors, const char *nam
     *view = (marvis_tensor_view){0};
     const mv_tensor *t = mv_safetensors_find(&tensors->file, name);
     if (!t)
-        return mv_fail(err, MARVIS_ERR_TENSOR, "%s: has no tensor \"%s\"", tensors->file.path, name);
+        return mv_fail(err, MARVIS_ERR_TENSOR, "%s: has no tensor \"%s\"", tensors->file.path,
+                       name);
     view->type = mv_dtype_name(t->type);
     view->n_dims = t->n_dims;
     memcpy(view->shape, t->shape, (size_t)t->n_dims * sizeof t->shape[0]);

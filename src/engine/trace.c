@@ -10,15 +10,15 @@ enum { TRACE_BATCH = 32 };
 
 typedef struct trace {
     const marvis_model *model;
-    mv_csm_stream stream;                 /* backbone */
-    mv_csm_stream depth[TRACE_BATCH];     /* one for each frame in flight */
+    mv_csm_stream stream;             /* backbone */
+    mv_csm_stream depth[TRACE_BATCH]; /* one for each frame in flight */
     mv_csm_stream *streams[TRACE_BATCH];
-    int n_depth;                          /* of `depth` that are initialised */
+    int n_depth; /* of `depth` that are initialised */
     mv_csm_scratch scratch;
-    int32_t *frames;                      /* [n_frames][C+1] with an unused text column */
-    uint8_t *mask;                        /* [n_frames][C+1] */
-    float *hidden;                        /* [n_frames][D] */
-    float *logits;                        /* [TRACE_BATCH][V] */
+    int32_t *frames; /* [n_frames][C+1] with an unused text column */
+    uint8_t *mask;   /* [n_frames][C+1] */
+    float *hidden;   /* [n_frames][D] */
+    float *logits;   /* [TRACE_BATCH][V] */
     int32_t previous[TRACE_BATCH];
 } trace;
 
@@ -61,7 +61,8 @@ static marvis_status trace_init(trace *t, const int32_t *frames, size_t n_prompt
 }
 
 /* Logits of `count` frames from `first` on: logits [n_frames][C][V]. */
-static void trace_heads(trace *t, const int32_t *frames, size_t first, size_t count, float *logits) {
+static void trace_heads(trace *t, const int32_t *frames, size_t first, size_t count,
+                        float *logits) {
     const mv_csm *csm = &t->model->csm;
     const mv_exec *exec = &t->model->engine->exec;
     size_t n_codebooks = (size_t)csm->config.n_codebooks;
@@ -110,7 +111,8 @@ marvis_status marvis_model_trace(const marvis_model *model, const int32_t *token
     if (!t) return mv_fail_memory(err, sizeof *t, "the trace");
     t->model = model;
     marvis_status status = trace_init(t, frames, n_prompt, n_frames, err);
-    if (status == MARVIS_OK) status = mv_csm_check_frames(&model->csm, t->frames, t->mask, n_frames, err);
+    if (status == MARVIS_OK)
+        status = mv_csm_check_frames(&model->csm, t->frames, t->mask, n_frames, err);
     if (status == MARVIS_OK) {
         const mv_exec *exec = &model->engine->exec;
         size_t width = (size_t)model->csm.config.backbone.width;

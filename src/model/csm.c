@@ -46,7 +46,8 @@ marvis_status mv_csm_stream_init(mv_csm_stream *stream, const mv_csm *csm, int c
     *stream = (mv_csm_stream){0};
     marvis_status status;
     MV_TRY_GOTO(mv_llama_cache_init(&stream->backbone, &csm->backbone.config, capacity, err));
-    MV_TRY_GOTO(mv_llama_cache_init(&stream->depth, &csm->depth.config, csm->config.n_codebooks, err));
+    MV_TRY_GOTO(
+        mv_llama_cache_init(&stream->depth, &csm->depth.config, csm->config.n_codebooks, err));
     return MARVIS_OK;
 fail:
     mv_csm_stream_deinit(stream);
@@ -137,7 +138,8 @@ void mv_csm_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t n,
         mv_csm_embed(csm, frames + s * columns, mask + s * columns, scratch->x + s * width,
                      scratch->tmp);
     }
-    mv_llama_forward(&csm->backbone, &scratch->backbone, exec, scratch->rows, n, scratch->x, hidden);
+    mv_llama_forward(&csm->backbone, &scratch->backbone, exec, scratch->rows, n, scratch->x,
+                     hidden);
 }
 
 void mv_csm_head0(const mv_csm *csm, const mv_exec *exec, const float *hidden, size_t n,
@@ -164,16 +166,14 @@ void mv_csm_depth_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t 
             if (per_stream == 2 && j == 0)
                 memcpy(e, hidden + s * wide, wide * sizeof *e);
             else
-                mv_matrix_row(&csm->audio_table,
-                              (size_t)(i - 1) * vocab + (size_t)previous[s], e);
-            scratch->rows[n_rows] =
-                (mv_llama_row){&streams[s]->depth, streams[s]->depth_steps++};
+                mv_matrix_row(&csm->audio_table, (size_t)(i - 1) * vocab + (size_t)previous[s], e);
+            scratch->rows[n_rows] = (mv_llama_row){&streams[s]->depth, streams[s]->depth_steps++};
         }
     }
     mv_linear(exec, &csm->projection, scratch->de, wide, n_rows, scratch->dx, narrow);
     mv_llama_forward(&csm->depth, &scratch->depth, exec, scratch->rows, n_rows, scratch->dx,
                      scratch->dy);
     /* the last position of each stream */
-    mv_linear(exec, &csm->heads[i - 1], scratch->dy + (per_stream - 1) * narrow, per_stream * narrow,
-              n, logits, vocab);
+    mv_linear(exec, &csm->heads[i - 1], scratch->dy + (per_stream - 1) * narrow,
+              per_stream * narrow, n, logits, vocab);
 }

@@ -143,8 +143,8 @@ static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *cs
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
-/* Whether two copies agree, by 1024 places spread over them: reading both whole would cost a gigabyte
- * from disk at every start. */
+/* Whether two copies agree, by 1024 places spread over them: reading both whole would cost a
+ * gigabyte from disk at every start. */
 static bool same_at_samples(const mv_tensor *a, const mv_tensor *b) {
     enum { PLACES = 1024, PLACE = 64 };
     if (a->type != b->type || a->len_bytes != b->len_bytes) return true; /* take() judges shapes */
@@ -169,10 +169,11 @@ static marvis_status load_audio_table(const loader *l, mv_csm *csm) {
         snprintf(tensor_name, sizeof tensor_name, "%s.weight", main_name);
         const mv_tensor *first = mv_checkpoint_peek(l->ckpt, tensor_name);
         if (first && tied && !same_at_samples(first, tied))
-            return mv_fail(l->err, MARVIS_ERR_TENSOR,
-                           "%s: %s.weight and %s.weight differ, but they are one tied table in this "
-                           "architecture; export the checkpoint again with tied tables",
-                           mv_checkpoint_path(l->ckpt), main_name, tied_name);
+            return mv_fail(
+                l->err, MARVIS_ERR_TENSOR,
+                "%s: %s.weight and %s.weight differ, but they are one tied table in this "
+                "architecture; export the checkpoint again with tied tables",
+                mv_checkpoint_path(l->ckpt), main_name, tied_name);
         if (!first && tied) part = MV_PART_AUDIO_TABLE_TIED;
         if (first && tied) {
             mv_matrix checked = {0}; /* taken for its shape and the account only */
@@ -206,8 +207,7 @@ marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_wei
     MV_TRY_GOTO(load_tower(&l, MV_TOWER_BACKBONE, &config->backbone, config->backbone.max_positions,
                            &csm->backbone));
     /* positions of the depth decoder: the backbone's state and codes 0..C-2 */
-    MV_TRY_GOTO(
-        load_tower(&l, MV_TOWER_DEPTH, &config->depth, config->n_codebooks, &csm->depth));
+    MV_TRY_GOTO(load_tower(&l, MV_TOWER_DEPTH, &config->depth, config->n_codebooks, &csm->depth));
     csm->config = *config;
     *config = (mv_csm_config){0};
     return MARVIS_OK;
@@ -233,7 +233,8 @@ static void count_tower(const mv_llama *llama, size_t *all, size_t *owned) {
 
 size_t mv_csm_bytes(const mv_csm *csm, size_t *owned) {
     size_t all = 0, own = 0;
-    const mv_matrix *tables[] = {&csm->text_table, &csm->audio_table, &csm->projection, &csm->head0};
+    const mv_matrix *tables[] = {&csm->text_table, &csm->audio_table, &csm->projection,
+                                 &csm->head0};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         count_matrix(tables[i], &all, &own);
     count_tower(&csm->backbone, &all, &own);

@@ -54,8 +54,8 @@ void mv_llama_cache_deinit(mv_llama_cache *cache) {
 marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch, const mv_llama_config *config,
                                     int max_rows, int max_context, int n_threads,
                                     marvis_error *err) {
-    *scratch = (mv_llama_scratch){
-        .max_rows = max_rows, .max_context = max_context, .n_parts = n_threads};
+    *scratch =
+        (mv_llama_scratch){.max_rows = max_rows, .max_context = max_context, .n_parts = n_threads};
     size_t rows = (size_t)max_rows, width = (size_t)config->width;
     size_t q = (size_t)config->n_heads * (size_t)config->head_dim;
     size_t kv = (size_t)config->n_kv_heads * (size_t)config->head_dim;
@@ -136,9 +136,8 @@ static void attention_block(layer_job *job, const mv_exec *exec, float *x) {
     size_t width = (size_t)config->width, q_width = layer->q.n_rows, kv_width = layer->k.n_rows;
     for (size_t r = 0; r < job->n_rows; r++)
         mv_rmsnorm(s->h + r * width, x + r * width, layer->norm1, config->norm_eps, width);
-    const mv_linear_out qkv[] = {{&layer->q, s->q, q_width},
-                                 {&layer->k, s->k, kv_width},
-                                 {&layer->v, s->v, kv_width}};
+    const mv_linear_out qkv[] = {
+        {&layer->q, s->q, q_width}, {&layer->k, s->k, kv_width}, {&layer->v, s->v, kv_width}};
     mv_linear_multi(exec, qkv, 3, s->h, width, job->n_rows);
     size_t work = 0;
     for (size_t r = 0; r < job->n_rows; r++) {

@@ -55,13 +55,13 @@ typedef struct mv_llama_row {
 
 /* Buffers for up to max_rows rows at once, attention over up to max_context positions. */
 typedef struct mv_llama_scratch {
-    float *h;             /* [max_rows][width] normed input */
-    float *q, *attn;      /* [max_rows][n_heads*head_dim] */
-    float *k, *v;         /* [max_rows][n_kv_heads*head_dim] */
-    float *gate, *up;     /* [max_rows][mlp_width] */
-    float *out;           /* [max_rows][width] */
-    float *scores;        /* [n_parts][max_context] */
-    float *storage;       /* owned; the others point into it */
+    float *h;         /* [max_rows][width] normed input */
+    float *q, *attn;  /* [max_rows][n_heads*head_dim] */
+    float *k, *v;     /* [max_rows][n_kv_heads*head_dim] */
+    float *gate, *up; /* [max_rows][mlp_width] */
+    float *out;       /* [max_rows][width] */
+    float *scores;    /* [n_parts][max_context] */
+    float *storage;   /* owned; the others point into it */
     int max_rows, max_context, n_parts;
 } mv_llama_scratch;
 
@@ -70,9 +70,9 @@ MV_CHECK marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch,
                                              int max_context, int n_threads, marvis_error *err);
 void mv_llama_scratch_deinit(mv_llama_scratch *scratch);
 
-/* Runs n_rows <= max_rows rows through the tower. x [n_rows][width] holds the input embeddings and is
- * overwritten; y [n_rows][width] gets the states after the final norm. Each row's result is the same
- * whatever else is in the batch, and for any number of threads. Allocates nothing. */
+/* Runs n_rows <= max_rows rows through the tower. x [n_rows][width] holds the input embeddings and
+ * is overwritten; y [n_rows][width] gets the states after the final norm. Each row's result is the
+ * same whatever else is in the batch, and for any number of threads. Allocates nothing. */
 void mv_llama_forward(const mv_llama *llama, mv_llama_scratch *scratch, const mv_exec *exec,
                       const mv_llama_row *rows, size_t n_rows, float *x, float *y);
 

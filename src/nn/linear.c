@@ -52,10 +52,9 @@ static void run_part(void *ctx, int part, int n_parts) {
         else
             mv_share(w->n_rows, ROW_GRAIN, part, n_parts, &row, &row_end);
         if (row == row_end || b == b_end) continue;
-        job->kernels->matmul[w->type](out->y + b * out->ldy + row, out->ldy,
-                                      (const char *)w->data + row * w->row_bytes, w->row_bytes,
-                                      job->x + b * job->ldx, job->ldx, row_end - row, w->n_cols,
-                                      b_end - b);
+        job->kernels->matmul[w->type](
+            out->y + b * out->ldy + row, out->ldy, (const char *)w->data + row * w->row_bytes,
+            w->row_bytes, job->x + b * job->ldx, job->ldx, row_end - row, w->n_cols, b_end - b);
     }
 }
 

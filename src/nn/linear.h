@@ -1,4 +1,5 @@
-/* linear.h - a weight matrix as the networks use it, and the products with it, split over threads. */
+/* linear.h - a weight matrix as the networks use it, and the products with it, split over threads.
+ */
 #ifndef MV_NN_LINEAR_H
 #define MV_NN_LINEAR_H
 
@@ -25,8 +26,9 @@ void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
 /* Row r as f32 into dst [n_cols]. r < n_rows. */
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst);
 
-/* y[b][r] = W x[b]: x [n_batch] rows of ldx floats, y [n_batch] rows of ldy floats. Splits rows over
- * the pool (columns of the batch when rows are few); the result does not depend on the split. */
+/* y[b][r] = W x[b]: x [n_batch] rows of ldx floats, y [n_batch] rows of ldy floats. Splits rows
+ * over the pool (columns of the batch when rows are few); the result does not depend on the split.
+ */
 void mv_linear(const mv_exec *exec, const mv_matrix *w, const float *x, size_t ldx, size_t n_batch,
                float *y, size_t ldy);
 

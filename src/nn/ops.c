@@ -18,8 +18,8 @@ void mv_rmsnorm(float *y, const float *x, const float *scale, float eps, size_t 
             part[j] += x[i + j] * x[i + j];
     for (; i < n; i++)
         part[i & 7] += x[i] * x[i];
-    float sum = ((part[0] + part[4]) + (part[1] + part[5])) +
-                ((part[2] + part[6]) + (part[3] + part[7]));
+    float sum =
+        ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
     float r = 1.0f / sqrtf(sum / (float)n + eps);
     for (i = 0; i < n; i++)
         y[i] = x[i] * r * scale[i];
@@ -98,7 +98,7 @@ void mv_rope_deinit(mv_rope *rope) {
 
 void mv_rope_rotate(float *x, int n_heads, int head_dim, int interleaved, const float *cos_sin) {
     int half = head_dim / 2;
-    int step = interleaved ? 2 : 1;   /* from pair to pair */
+    int step = interleaved ? 2 : 1;     /* from pair to pair */
     int other = interleaved ? 1 : half; /* from a pair's first to its second */
     for (int h = 0; h < n_heads; h++, x += head_dim)
         for (int i = 0; i < half; i++) {
@@ -130,8 +130,9 @@ void mv_kv_store(mv_kv *kv, const float *k, const float *v, int64_t position) {
     }
 }
 
-void mv_attention(const mv_kernels *kernels, const mv_kv *kv, const float *q, float *out, int n_heads,
-                  int head_begin, int head_end, int64_t first, int64_t last, float *scores) {
+void mv_attention(const mv_kernels *kernels, const mv_kv *kv, const float *q, float *out,
+                  int n_heads, int head_begin, int head_end, int64_t first, int64_t last,
+                  float *scores) {
     assert(first >= 0 && last - first < kv->capacity && n_heads % kv->n_kv_heads == 0);
     size_t dim = (size_t)kv->head_dim, n = (size_t)(last - first) + 1;
     float scale = 1.0f / sqrtf((float)dim);

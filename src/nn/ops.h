@@ -18,8 +18,8 @@ void mv_add_scaled(float *x, const float *y, const float *scale, size_t n);
 
 /* Rotary positions. inv_freq [head_dim/2], table built by mv_rope_init. */
 typedef struct mv_rope_config {
-    double theta;       /* base */
-    int llama3;         /* 1: the four below apply */
+    double theta; /* base */
+    int llama3;   /* 1: the four below apply */
     double factor, low_freq_factor, high_freq_factor, original_max_positions;
 } mv_rope_config;
 
@@ -62,7 +62,8 @@ void mv_kv_store(mv_kv *kv, const float *k, const float *v, int64_t position);
  * 1/sqrt(head_dim). q, out [n_heads][head_dim]; scores is scratch of last - first + 1 floats.
  * Heads [head_begin, head_end) only. Positions are visited in increasing order, so that the result
  * does not depend on where the ring's seam lies. */
-void mv_attention(const mv_kernels *kernels, const mv_kv *kv, const float *q, float *out, int n_heads,
-                  int head_begin, int head_end, int64_t first, int64_t last, float *scores);
+void mv_attention(const mv_kernels *kernels, const mv_kv *kv, const float *q, float *out,
+                  int n_heads, int head_begin, int head_end, int64_t first, int64_t last,
+                  float *scores);
 
 #endif

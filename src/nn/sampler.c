@@ -80,9 +80,8 @@ int mv_sample_survivors(const float *logits, int n, const marvis_sampling *sampl
     }
     double total = 0;
     for (int i = 0; i < count; i++) {
-        candidates[i].weight =
-            exp(((double)candidates[i].logit - (double)candidates[0].logit) /
-                (double)sampling->temperature);
+        candidates[i].weight = exp(((double)candidates[i].logit - (double)candidates[0].logit) /
+                                   (double)sampling->temperature);
         total += candidates[i].weight;
     }
     if (sampling->top_p < 1.0f) {

@@ -21,11 +21,12 @@ typedef struct mv_candidate {
     double weight;
 } mv_candidate;
 
-/* Chooses one of the codes 0..n-1 (n >= 1): exactly top_k of the largest logits survive, a tie at the
- * border going to the lower code; then temperature; then the smallest set whose probability reaches
- * top_p, the likelier and on ties the lower code first. Temperature 0: the largest logit, the lower
- * code on a tie, and no random number is used. Otherwise exactly one is. candidates [n] is scratch.
- * Returns -1 when no logit is finite. NaN counts as minus infinity, plus infinity as a bad logit too. */
+/* Chooses one of the codes 0..n-1 (n >= 1): exactly top_k of the largest logits survive, a tie at
+ * the border going to the lower code; then temperature; then the smallest set whose probability
+ * reaches top_p, the likelier and on ties the lower code first. Temperature 0: the largest logit,
+ * the lower code on a tie, and no random number is used. Otherwise exactly one is. candidates [n]
+ * is scratch. Returns -1 when no logit is finite. NaN counts as minus infinity, plus infinity as a
+ * bad logit too. */
 int32_t mv_sample(const float *logits, int n, const marvis_sampling *sampling, mv_rng *rng,
                   mv_candidate *candidates);
 

@@ -9,16 +9,10 @@
 
 static void widen(float *dst, const uint8_t *src, mv_wtype from, size_t n) {
     switch (from) {
-    case MV_W_F32:
-        memcpy(dst, src, n * sizeof *dst);
-        break;
-    case MV_W_F16:
-        mv_convert_f16_f32(dst, src, n);
-        break;
+    case MV_W_F32: memcpy(dst, src, n * sizeof *dst); break;
+    case MV_W_F16: mv_convert_f16_f32(dst, src, n); break;
     case MV_W_BF16:
-    default:
-        mv_convert_bf16_f32(dst, src, n);
-        break;
+    default: mv_convert_bf16_f32(dst, src, n); break;
     }
 }
 

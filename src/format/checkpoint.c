@@ -36,8 +36,9 @@ static size_t canonical_name(const char *name, char *out) {
         memcpy(out + len, part, n + 1);
         len += n + 1;
     }
-    strcpy(out + len, part);
-    len += strlen(part);
+    size_t last = strlen(part);
+    memcpy(out + len, part, last + 1);
+    len += last;
     if (starts_with(out, "model.") && is_csm_child(out + 6)) {
         len -= 6;
         memmove(out, out + 6, len + 1);

@@ -27,23 +27,20 @@ static char *model_folder(const char *cache, const char *name) {
     return mv_path_join(cache, folder);
 }
 
-static bool has_entries(const char *folder) {
-    char **names;
-    size_t n;
-    if (mv_dir_list(folder, &names, &n, NULL) != MARVIS_OK) return false;
-    mv_names_free(&names, n);
-    return n > 0;
-}
-
 /* *folder = snapshots/NAME when that is a folder with anything in it, else NULL. */
 static marvis_status try_snapshot(const char *snapshots, const char *name, char **folder,
                                   marvis_error *err) {
-    *folder = mv_path_join(snapshots, name);
-    if (!*folder) return mv_fail_memory(err, strlen(name), "a path");
-    if (mv_dir_exists(*folder) && has_entries(*folder)) return MARVIS_OK;
-    mv_free(*folder);
+    char *path = mv_path_join(snapshots, name), **names;
+    size_t n;
     *folder = NULL;
-    return MARVIS_OK;
+    if (!path) return mv_fail_memory(err, strlen(name), "a path");
+    marvis_status status = mv_dir_list(path, &names, &n, err);
+    if (status == MARVIS_OK) mv_names_free(&names, n);
+    if (status == MARVIS_OK && n > 0)
+        *folder = path;
+    else
+        mv_free(path);
+    return status == MARVIS_ERR_MEMORY ? status : MARVIS_OK;
 }
 
 /* The snapshot that refs/main names; NULL when that file is absent or names none that is there. */

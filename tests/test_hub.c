@@ -1,0 +1,313 @@
+/* test_hub.c - format/hub.c and model_files.c on made-up caches and folders. */
+#include "format_fixture.h"
+
+#include "base/memory.h"
+#include "format/hub.h"
+
+#include <utime.h>
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static const char *in_temp(const char *name) { return fx_path(name); }
+
+static void touch(const char *name) { fx_text(name, "x"); }
+
+static void set_time(const char *name, time_t seconds) {
+    struct utimbuf times = {seconds, seconds};
+    assert_int_equal(utime(fx_path(name), &times), 0);
+}
+
+static void find_ok(const char *cache, const char *name, const char *expected) {
+    char *folder;
+    marvis_error err;
+    assert_ok(mv_hub_find(in_temp(cache), name, &folder, &err), err);
+    assert_string_equal(folder, in_temp(expected));
+    mv_free(folder);
+}
+
+static void find_fails(const char *cache, const char *name, const char *message) {
+    char *folder;
+    marvis_error err;
+    assert_int_equal(mv_hub_find(cache ? in_temp(cache) : NULL, name, &folder, &err),
+                     MARVIS_ERR_NOT_FOUND);
+    assert_null(folder);
+    assert_message(&err, name, name);
+    assert_message(&err, name, message);
+}
+
+/* ---- the cache ------------------------------------------------------------------------------ */
+
+static void main_decides(void **state) {
+    (void)state;
+    fx_text("c1/models--own--mod.el/refs/main", "aaa\n");
+    touch("c1/models--own--mod.el/snapshots/aaa/config.json");
+    touch("c1/models--own--mod.el/snapshots/bbb/config.json");
+    set_time("c1/models--own--mod.el/snapshots/aaa", 1000);
+    set_time("c1/models--own--mod.el/snapshots/bbb", 2000);
+    find_ok("c1", "own/mod.el", "c1/models--own--mod.el/snapshots/aaa");
+}
+
+static void the_newest_snapshot_serves_without_main(void **state) {
+    (void)state;
+    touch("c2/models--o--m/snapshots/aaa/x");
+    touch("c2/models--o--m/snapshots/bbb/x");
+    touch("c2/models--o--m/snapshots/ccc/x");
+    touch("c2/models--o--m/snapshots/zzz-is-a-file");
+    fx_path("c2/models--o--m/snapshots/empty/"); /* made, and left empty */
+    set_time("c2/models--o--m/snapshots/aaa", 1000);
+    set_time("c2/models--o--m/snapshots/bbb", 3000);
+    set_time("c2/models--o--m/snapshots/ccc", 2000);
+    set_time("c2/models--o--m/snapshots/empty", 9000);
+    find_ok("c2", "o/m", "c2/models--o--m/snapshots/bbb");
+
+    static const char *const useless[] = {"gone", "",   "empty", "../snapshots/ccc",
+                                          ".",    "..", "ccc/x"};
+    for (size_t i = 0; i < COUNT(useless); i++) {
+        fx_text("c2/models--o--m/refs/main", useless[i]);
+        find_ok("c2", "o/m", "c2/models--o--m/snapshots/bbb");
+    }
+    fx_text("c2/models--o--m/refs/main", "ccc");
+    find_ok("c2", "o/m", "c2/models--o--m/snapshots/ccc");
+}
+
+static void absent_models_are_named(void **state) {
+    (void)state;
+    fx_path("c3/models--o--nothing/snapshots/empty/");
+    touch("c3/models--o--file");
+    find_fails("c3", "o/absent", "not in the cache");
+    find_fails("c3", "o/absent", "models--o--absent");
+    find_fails("c3", "o/nothing", "not in the cache");
+    find_fails("c3", "o/file", "not in the cache");
+    find_fails("no-such-cache", "o/m", "no-such-cache");
+    find_fails(NULL, "o/m", "no cache folder was given");
+    static const char *const bad[] = {"m",    "/m",   "o/",    "o/m/x",  "../m",  "o/..",
+                                      ".o/m", "o/.m", "o m/x", "o/a..b", "o\\p/m"};
+    for (size_t i = 0; i < COUNT(bad); i++)
+        find_fails("c3", bad[i], "expected \"owner/name\"");
+}
+
+static void tokenizers_go_by_vocabulary(void **state) {
+    (void)state;
+    touch("c4/models--HuggingFaceTB--SmolLM2-135M/snapshots/1/tokenizer.json");
+    touch("c4/models--sesame--csm-1b/snapshots/1/model.safetensors"); /* without a tokenizer */
+    touch("c4/models--unsloth--Llama-3.2-1B/snapshots/1/tokenizer.json");
+    char *path;
+    marvis_error err;
+    assert_ok(mv_hub_find_tokenizer(in_temp("c4"), 49152, &path, &err), err);
+    assert_string_equal(
+        path, in_temp("c4/models--HuggingFaceTB--SmolLM2-135M/snapshots/1/tokenizer.json"));
+    mv_free(path);
+    assert_ok(mv_hub_find_tokenizer(in_temp("c4"), 128256, &path, &err), err);
+    assert_string_equal(path,
+                        in_temp("c4/models--unsloth--Llama-3.2-1B/snapshots/1/tokenizer.json"));
+    mv_free(path);
+    assert_int_equal(mv_hub_find_tokenizer(in_temp("c4"), 777, &path, &err), MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "777", "777 ids; give the path of a tokenizer.json");
+    assert_null(path);
+    assert_int_equal(mv_hub_find_tokenizer(NULL, 49152, &path, &err), MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "no cache", "HuggingFaceTB/SmolLM2-135M");
+    assert_int_equal(mv_hub_find_tokenizer(in_temp("c3"), 128256, &path, &err),
+                     MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "no llama", "sesame/csm-1b");
+}
+
+static void codecs_come_from_moshi_or_transformers(void **state) {
+    (void)state;
+    char *path, *config;
+    marvis_error err;
+    assert_int_equal(mv_hub_find_codec(NULL, &path, &config, &err), MARVIS_ERR_NOT_FOUND);
+    assert_int_equal(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "codec", "kyutai/mimi");
+    assert_null(path);
+
+    touch("c5/models--kyutai--mimi/snapshots/1/model.safetensors");
+    assert_ok(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), err);
+    assert_string_equal(path, in_temp("c5/models--kyutai--mimi/snapshots/1/model.safetensors"));
+    assert_null(config);
+    mv_free(path);
+    touch("c5/models--kyutai--mimi/snapshots/1/config.json");
+    assert_ok(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), err);
+    assert_string_equal(config, in_temp("c5/models--kyutai--mimi/snapshots/1/config.json"));
+    mv_free(path);
+    mv_free(config);
+
+    touch("c5/models--kyutai--moshiko-pytorch-bf16/snapshots/1/model.safetensors");
+    touch("c5/models--kyutai--moshiko-pytorch-bf16/snapshots/1/tokenizer-e3.safetensors");
+    assert_ok(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), err);
+    assert_string_equal(path, in_temp("c5/models--kyutai--moshiko-pytorch-bf16/snapshots/1/"
+                                      "tokenizer-e3.safetensors"));
+    assert_null(config);
+    mv_free(path);
+}
+
+/* ---- folders and files ---------------------------------------------------------------------- */
+
+static void same_path(const char *found, const char *expected) {
+    if (!expected)
+        assert_null(found);
+    else {
+        assert_non_null(found);
+        assert_string_equal(found, in_temp(expected));
+    }
+}
+
+static void folders_are_searched_in_order(void **state) {
+    (void)state;
+    /* what each step adds to the folder, and the weights that are chosen then */
+    static const struct {
+        const char *folder, *add, *weights;
+    } steps[] = {
+        {"m1", "m1/marvis_mlx.safetensors", "m1/marvis_mlx.safetensors"},
+        {"m1", "m1/tokenizer-e351.safetensors", "m1/marvis_mlx.safetensors"},
+        {"m1", "m1/mimi-f32.safetensors", "m1/marvis_mlx.safetensors"},
+        {"m1", "m1/transformers.safetensors.index.json", "m1/transformers.safetensors.index.json"},
+        {"m1", "m1/model.safetensors.index.json", "m1/model.safetensors.index.json"},
+        {"m1", "m1/model.safetensors", "m1/model.safetensors"},
+    };
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        mv_model_files files;
+        marvis_error err;
+        touch(steps[i].add);
+        assert_ok(mv_model_files_find(in_temp(steps[i].folder), NULL, &files, &err), err);
+        same_path(files.weights, steps[i].weights);
+        mv_model_files_free(&files);
+    }
+}
+
+static void parts_lie_beside_the_weights(void **state) {
+    (void)state;
+    mv_model_files files;
+    marvis_error err;
+    touch("m2/model.safetensors");
+    assert_ok(mv_model_files_find(in_temp("m2"), NULL, &files, &err), err);
+    same_path(files.config, NULL);
+    same_path(files.generation_config, NULL);
+    same_path(files.tokenizer, NULL);
+    same_path(files.codec, NULL);
+    same_path(files.codec_config, NULL);
+    mv_model_files_free(&files);
+
+    touch("m2/config.json");
+    touch("m2/generation_config.json");
+    touch("m2/tokenizer.json");
+    touch("m2/mimi.safetensors");
+    static const char *const ways[] = {"m2", "m2/", "m2/model.safetensors"};
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        char slash[1024];
+        snprintf(slash, sizeof slash, "%s/%s", test_temp_dir(), ways[i]);
+        assert_ok(mv_model_files_find(slash, NULL, &files, &err), err);
+        assert_non_null(strstr(files.weights, "m2/model.safetensors"));
+        assert_non_null(strstr(files.config, "m2/config.json"));
+        assert_non_null(strstr(files.generation_config, "m2/generation_config.json"));
+        assert_non_null(strstr(files.tokenizer, "m2/tokenizer.json"));
+        assert_non_null(strstr(files.codec, "m2/mimi.safetensors"));
+        mv_model_files_free(&files);
+    }
+    assert_null(files.weights);
+}
+
+static void names_are_found_in_the_cache(void **state) {
+    (void)state;
+    mv_model_files files;
+    marvis_error err;
+    touch("c6/models--Marvis-AI--marvis/snapshots/1/model.safetensors");
+    touch("c6/models--Marvis-AI--marvis/snapshots/1/config.json");
+    touch("c6/models--kyutai--mimi/snapshots/1/model.safetensors");
+    touch("c6/models--kyutai--mimi/snapshots/1/config.json");
+    assert_ok(mv_model_files_find("Marvis-AI/marvis", in_temp("c6"), &files, &err), err);
+    same_path(files.weights, "c6/models--Marvis-AI--marvis/snapshots/1/model.safetensors");
+    same_path(files.config, "c6/models--Marvis-AI--marvis/snapshots/1/config.json");
+    same_path(files.codec, "c6/models--kyutai--mimi/snapshots/1/model.safetensors");
+    same_path(files.codec_config, "c6/models--kyutai--mimi/snapshots/1/config.json");
+    mv_model_files_free(&files);
+}
+
+static void what_cannot_be_found_is_explained(void **state) {
+    (void)state;
+    touch("m3/a.safetensors");
+    touch("m3/b.safetensors");
+    touch("m4/a.safetensors.index.json");
+    touch("m4/b.safetensors.index.json");
+    touch("m5/readme.txt");
+    touch("m6/ckpt.pt");
+    touch("m6/pytorch_model.bin");
+    touch("m7/config.json");
+    touch("m8/tokenizer-e3.safetensors");
+    static const struct {
+        const char *path, *message;
+    } cases[] = {
+        {"m3", "several models (a.safetensors, b.safetensors); name one"},
+        {"m4", "several models (a.safetensors.index.json, b.safetensors.index.json)"},
+        {"m5", "no model; looked for model.safetensors"},
+        {"m6", "only ckpt.pt, pytorch_model.bin; save the weights as safetensors"},
+        {"m7/config.json", "expected a folder, a .safetensors file or its .index.json"},
+        {"m8", "no model; looked for"},
+        {"m9", "no such file or folder; expected a model's folder"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        mv_model_files files;
+        marvis_error err;
+        const char *path = in_temp(cases[i].path);
+        assert_int_equal(mv_model_files_find(path, NULL, &files, &err), MARVIS_ERR_NOT_FOUND);
+        assert_message(&err, path, path);
+        assert_message(&err, path, cases[i].message);
+        assert_null(files.weights);
+    }
+    mv_model_files files;
+    marvis_error err;
+    assert_int_equal(mv_model_files_find("owner/name", NULL, &files, &err), MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "hub name", "owner/name: no cache folder was given");
+    assert_int_equal(mv_model_files_find("owner/name", in_temp("c3"), &files, &err),
+                     MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "hub name", "owner/name: not in the cache");
+}
+
+static void memory_may_run_out_anywhere(void **state) {
+    (void)state;
+    names_are_found_in_the_cache(NULL);
+    tokenizers_go_by_vocabulary(NULL);
+    const char *cache = in_temp("c6"), *tokenizers = in_temp("c4");
+    int n_failures = 0;
+    for (int forever = 0; forever <= 1; forever++) {
+        for (uint64_t n = 1;; n++, n_failures++) {
+            mv_model_files files;
+            uint64_t before = mv_alloc_count();
+            mv_alloc_fail_after(n, forever);
+            marvis_status status = mv_model_files_find("Marvis-AI/marvis", cache, &files, NULL);
+            mv_alloc_fail_after(0, false);
+            bool complete = files.codec_config != NULL;
+            mv_model_files_free(&files);
+            if (status == MARVIS_OK && mv_alloc_count() - before < n && complete) break;
+            if (status != MARVIS_OK) assert_int_equal(status, MARVIS_ERR_MEMORY);
+            assert_true(n < 1000);
+        }
+        for (uint64_t n = 1;; n++, n_failures++) {
+            char *path;
+            uint64_t before = mv_alloc_count();
+            mv_alloc_fail_after(n, forever);
+            marvis_status status = mv_hub_find_tokenizer(tokenizers, 128256, &path, NULL);
+            mv_alloc_fail_after(0, false);
+            mv_free(path);
+            if (status == MARVIS_OK && mv_alloc_count() - before < n) break;
+            if (status != MARVIS_OK) assert_int_equal(status, MARVIS_ERR_MEMORY);
+            assert_true(n < 1000);
+        }
+    }
+    assert_true(n_failures > 60);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(main_decides),
+        cmocka_unit_test(the_newest_snapshot_serves_without_main),
+        cmocka_unit_test(absent_models_are_named),
+        cmocka_unit_test(tokenizers_go_by_vocabulary),
+        cmocka_unit_test(codecs_come_from_moshi_or_transformers),
+        cmocka_unit_test(folders_are_searched_in_order),
+        cmocka_unit_test(parts_lie_beside_the_weights),
+        cmocka_unit_test(names_are_found_in_the_cache),
+        cmocka_unit_test(what_cannot_be_found_is_explained),
+        cmocka_unit_test(memory_may_run_out_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

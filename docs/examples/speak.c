@@ -17,16 +17,16 @@ static int write_samples(const float *pcm, int n) {
                                   (unsigned char)(sample >> 8 & 255)};
         if (fwrite(bytes, sizeof bytes, 1, stdout) != 1) return -1;
     }
-    return fflush(stdout); /* each frame is heard as soon as it is made */
+    return fflush(stdout); /* each chunk is heard as soon as it is made */
 }
 
 static marvis_status speak(marvis_session *session, const char *text, marvis_error *err) {
     marvis_status status = marvis_session_push_text(session, text, strlen(text), err);
     while (status == MARVIS_OK) {
-        marvis_frame frame;
-        status = marvis_session_step(session, &frame, err); /* 80 ms of speech */
-        if (status != MARVIS_OK || frame.stop != MARVIS_STOP_NONE) break;
-        if (write_samples(frame.pcm, frame.n_samples) != 0) {
+        marvis_chunk chunk;
+        status = marvis_session_step(session, &chunk, err); /* 80 ms of speech, then more */
+        if (status != MARVIS_OK || chunk.stop != MARVIS_STOP_NONE) break;
+        if (write_samples(chunk.pcm, chunk.n_samples) != 0) {
             fprintf(stderr, "standard output cannot be written\n");
             return MARVIS_OK;
         }

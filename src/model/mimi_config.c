@@ -150,9 +150,9 @@ static marvis_status read_transformer(const mv_json_at *at, mv_mimi_config *c, m
     MV_TRY(mv_rope_config_read(at, &rope, err));
     if (rope.llama3)
         return mv_fail(err, MARVIS_ERR_UNSUPPORTED,
-                       "%s: \"%srope_parameters\" scale the positions; Mimi is supported without "
-                       "scaling",
-                       at->path, at->prefix);
+                       "%s: \"%s%s\" scales the positions; Mimi is supported without scaling",
+                       at->path, at->prefix,
+                       mv_json_get(at, "rope_parameters") ? "rope_parameters" : "rope_scaling");
     c->rope_theta = rope.theta;
     return MARVIS_OK;
 }

@@ -50,9 +50,7 @@ static marvis_status compile(mv_regex *regex, const char *pattern, size_t len, u
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     int code = 0;
     PCRE2_SIZE at = 0;
-    regex->code = pcre2_compile((PCRE2_SPTR)pattern, len,
-                                PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | options, &code,
-                                &at, context);
+    regex->code = pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | options, &code, &at, context);
     pcre2_compile_context_free(context);
     if (!regex->code) {
         if (code == PCRE2_ERROR_NOMEMORY || code == 121)
@@ -79,7 +77,8 @@ static marvis_status translate_and_compile(mv_regex *regex, const char *pattern,
                           problem.what);
     }
     /* In Ruby syntax ^ and $ always match at lines. */
-    marvis_status status = compile(regex, translated, translated_len, PCRE2_MULTILINE, err);
+    marvis_status status = compile(regex, translated, translated_len,
+                                   PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE, err);
     mv_free(translated);
     return status;
 }

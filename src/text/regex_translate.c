@@ -46,7 +46,7 @@ static bool refuse(rewrite *r, const char *what) {
 }
 
 static bool put(rewrite *r, const char *s, size_t n) {
-    if (r->n + n > r->cap) {
+    if (r->n + n >= r->cap) {
         size_t cap = r->cap * 2 + n + 64;
         char *grown = mv_grow(r->out, cap, 1);
         if (!grown) return refuse(r, NULL);

@@ -1,6 +1,5 @@
-"""Makes tests/golden/mimi: tiny random Mimi codecs and what moshi decodes with them. Run once, by hand:
-
-    python tools/make_mimi_golden.py tests/golden/mimi
+"""Makes tests/golden/mimi (or the folder given): tiny random Mimi codecs and what moshi decodes with them. Run by
+hand, for what is committed.
 
 moshi is the reference (its whole-sequence path masks attention to the window; its streaming path with two steps a
 call, and transformers' default path, do not see the same keys). transformers is used only to prove that the file in
@@ -14,16 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 import mimi_common as common
+from versions import versions
 
 TINY = dict(latent=16, n_filters=4, ratios=[4, 3, 2], layers=2, heads=2, mlp=32, window=250, codebook_size=32,
             codebook_dim=8, n_codebooks=12)
 RATIOS = dict(latent=8, n_filters=2, ratios=[8, 6, 5, 4], layers=1, heads=1, mlp=16, window=250, codebook_size=16,
               codebook_dim=4, n_codebooks=32)
-
-
-def versions():
-    import importlib.metadata as metadata
-    return {name: metadata.version(name) for name in ("torch", "moshi", "transformers", "safetensors")}
 
 
 def decode(model, codes):
@@ -66,7 +61,7 @@ def make(folder, name, dims, seed, n_frames, with_hf):
     if dims["n_codebooks"] > 8:
         short = min(n_frames, 16)
         golden["pcm_8_codebooks"] = decode(model, codes[:8, :short])[1]
-    info = {key: str(value) for key, value in versions().items()}
+    info = versions()
     info["dims"] = json.dumps(dims)
     info["frame_rms"] = "%.3g..%.3g" % tuple(
         pcm.view(n_frames, -1).pow(2).mean(1).sqrt().aminmax())
@@ -95,5 +90,6 @@ def attention_entropy(model, codes):
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], "tiny", TINY, 20, 310, True)
-    make(sys.argv[1], "ratios", RATIOS, 40, 6, False)
+    target = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "../tests/golden/mimi")
+    make(target, "tiny", TINY, 20, 310, True)
+    make(target, "ratios", RATIOS, 40, 6, False)

@@ -70,10 +70,11 @@ marvis_status mv_conv_init_transposed(mv_conv *conv, const float *weight, const 
         mv_conv_deinit(conv);
         return status;
     }
-    /* Input t - d reaches output t*s + j through tap d*s + j; taps past the kernel stay 0. */
+    /* Input t - d reaches output t*s + j through tap d*s + j; taps past the kernel stay 0. Channel by
+     * channel of the output, so that the packing reads whole taps and writes along rows. */
     float *w = conv->w.owned;
-    for (size_t i = 0; i < ni; i++)
-        for (size_t o = 0; o < no; o++)
+    for (size_t o = 0; o < no; o++)
+        for (size_t i = 0; i < ni; i++)
             for (size_t tap = 0; tap < nk; tap++) {
                 size_t j = tap % ns, d = tap / ns;
                 w[((j * no + o) * m + (m - 1 - d)) * ni + i] = weight[(i * no + o) * nk + tap];
@@ -105,9 +106,7 @@ void mv_convtr_dw_deinit(mv_convtr_dw *conv) {
     *conv = (mv_convtr_dw){0};
 }
 
-size_t mv_conv_left(const mv_conv *conv) {
-    return (size_t)(conv->kernel - conv->stride);
-}
+size_t mv_conv_left(const mv_conv *conv) { return (size_t)(conv->kernel - conv->stride); }
 
 size_t mv_convtr_dw_left(const mv_convtr_dw *conv) {
     return (size_t)((conv->kernel + conv->stride - 1) / conv->stride - 1);

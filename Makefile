@@ -4,7 +4,7 @@
 #   make test           build and run all tests; the last line says "N passed, M failed"
 #   make install        to PREFIX (default /usr/local), below DESTDIR
 #   make deps           install what the build needs (apt or brew)
-#   make bench | asan | tsan | clang | arm64 | fuzz | corpus | check | format | clean
+#   make bench | asan | tsan | clang | arm64 | fuzz | check | format | clean
 #
 # BUILD names the build folder, MESON_OPTIONS what meson setup gets besides.
 
@@ -16,7 +16,7 @@ MESON_OPTIONS ?=
 
 SANITIZE = -Dbuildtype=debugoptimized -Db_lundef=false -Db_ndebug=false
 
-.PHONY: all test bench install deps asan tsan clang arm64 fuzz corpus check format clean
+.PHONY: all test bench install deps asan tsan clang arm64 fuzz check format clean
 
 all: $(BUILD)/build.ninja
 	$(NINJA) -C $(BUILD)
@@ -62,10 +62,15 @@ clang: build-clang/build.ninja
 # libFuzzer comes with clang. The drivers are run from build-fuzz/fuzz.
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz $(SANITIZE) -Db_sanitize=address,undefined -Dfuzz=true \
-	  -Dapps=false $(MESON_OPTIONS)
+	  -Dapps=false -Dtests=false $(MESON_OPTIONS)
 
+# Builds them and runs each over its corpus once, as the test suite does without libFuzzer.
 fuzz: build-fuzz/build.ninja
 	$(NINJA) -C build-fuzz
+	for driver in build-fuzz/fuzz/fuzz_*; do \
+	  [ -d "$$driver" ] || [ ! -x "$$driver" ] || \
+	    "$$driver" -runs=0 fuzz/corpus/$${driver##*/fuzz_} || exit 1; \
+	done
 
 arm64:
 	tools/test-arm64.sh

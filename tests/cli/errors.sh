@@ -27,16 +27,17 @@ fails 2 'put -- before'                say "-5 degrees outside" -o x.wav
 fails 2 '--seed needs a value'         say hi -o x.wav --seed
 fails 2 '--model needs a value'        say --model --seed 3 hi -o x.wav
 fails 2 '--model needs a value'        say --model= hi -o x.wav
+fails 2 '--model needs a value'        say --model -- hi -o x.wav
 fails 2 '--greedy takes no value'      say --greedy=1 hi -o x.wav
 fails 2 "'there' is superfluous"       say --model "$m" hi there -o x.wav
 fails 2 'options only'                 trace x
 
 # ---- values -------------------------------------------------------------------------------------
-for value in abc 1x '' 0x10 nan inf 1,5 --; do
+for value in abc 1x '' 0x10 nan inf 1,5 1.2.3 2-1 --; do
     fails 2 --temperature say --model "$m" hi -o x.wav --temperature "$value"
     fails 2 --max-seconds say --model "$m" hi -o x.wav --max-seconds "$value"
 done
-for value in abc 1.5 '' 1e3 99999999999999999999; do
+for value in abc 1.5 '' 1e3 2-1 99999999999999999999; do
     fails 2 --seed    say --model "$m" hi -o x.wav --seed "$value"
     fails 2 --top-k   say --model "$m" hi -o x.wav --top-k "$value"
     fails 2 --threads say --model "$m" hi -o x.wav --threads "$value"

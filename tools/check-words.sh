@@ -1,6 +1,7 @@
 #!/bin/sh
 # check-words.sh - what no text file of the tree may hold: paths of one machine, hosts of package
-# registries, notes to oneself, the marks of an unfinished merge.
+# registries, notes to oneself, the marks of an unfinished merge; and links between its pages that
+# lead nowhere.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # git may refuse a clone that belongs to somebody else; a tarball has none.
@@ -22,6 +23,14 @@ refuse 'the host of a package registry' \
 refuse 'a note to oneself; do it, or put it into docs/STATE.md' \
     '(^|[^A-Za-z0-9_])(T[O]DO|F[I]XME|X[X]X|H[A]CK)([^A-Za-z0-9_]|$)'
 refuse 'a merge left unfinished' '^(<{7}|>{7}|\|{7}) |^={7}$'
+
+for page in $(printf '%s\n' "$files" | grep '\.md$'); do
+    for link in $(grep -oE '\]\([^)# ]+' "$page" | sed 's/^](//' | grep -v '^[a-z]*:'); do
+        [ -e "$(dirname "$page")/$link" ] && continue
+        echo "$page: links to $link, which is not there"
+        status=1
+    done
+done
 
 n=$(printf '%s\n' "$files" | wc -l)
 [ "$n" -gt 50 ] || { echo "check-words.sh: only $n files found"; status=1; }

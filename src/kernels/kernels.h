@@ -30,8 +30,8 @@ typedef struct mv_kernels {
     void (*axpy)(float *y, float a, const float *x, size_t n);
     /* The element-wise kernels below (silu_mul, elu, gelu) give an element a result that depends on
      * its value alone: the same in the vector body and in the tail, whatever n and the offset are. */
-    /* y[i] = silu(g[i]) * u[i], silu(v) = v / (1 + exp(-v)); y may be g or u. Relative error < 1e-6;
-     * exact limits for +-large (no NaN from finite input). */
+    /* y[i] = silu(g[i]) * u[i], silu(v) = v / (1 + exp(-v)); y may be g or u. Relative error < 1e-6
+     * (results below 1e-36 may become 0); exact limits for +-large and +-infinity. */
     void (*silu_mul)(float *y, const float *g, const float *u, size_t n);
     /* x[i] = x[i] > 0 ? x[i] : exp(x[i]) - 1, in place from src (dst may be src); absolute error
      * < 1e-7, relative error < 2e-6 near 0 */

@@ -17,7 +17,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNROLL
+#else
 #define UNROLL _Pragma("unroll")
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNROLL /* instrumented code takes minutes to compile when it is unrolled */
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif

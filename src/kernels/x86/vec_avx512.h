@@ -1,13 +1,11 @@
 /* vec_avx512.h - vector operations of the avx512 tier (F, BW, DQ, VL), for simd_matmul.h and
- * simd_math.h. With MV_SIMDE defined the same source is compiled to portable C by SIMDe, so that the
- * tests can run it on a CPU without AVX-512 (tests/meson.build). */
+ * simd_math.h. With MV_SIMDE defined the same source is compiled without AVX-512 by SIMDe, so
+ * that the tests can run it on a CPU that lacks it (tests/simde_avx512.h). */
 #ifndef MV_KERNELS_VEC_AVX512_H
 #define MV_KERNELS_VEC_AVX512_H
 
 #ifdef MV_SIMDE
-#define SIMDE_ENABLE_NATIVE_ALIASES
-#include <simde/x86/avx512.h>
-#include <simde/x86/f16c.h>
+#include "simde_avx512.h"
 #elif !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) ||                 \
     !defined(__AVX512VL__) || !defined(__FMA__)
 #error "compile with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma"

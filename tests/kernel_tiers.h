@@ -1,0 +1,23 @@
+/* kernel_tiers.h - what the kernel tests share: every tier that this machine can run, and memory
+ * that ends at a page which may not be touched. */
+#ifndef MV_TESTS_KERNEL_TIERS_H
+#define MV_TESTS_KERNEL_TIERS_H
+
+#include "kernels/kernels.h"
+
+typedef struct test_tier {
+    const char *name;
+    const mv_kernels *kernels;
+    size_t n_lanes; /* of its vectors: the length of its sums */
+} test_tier;
+
+/* Scalar first; then the machine's own; then "avx512-simde", the avx512 tier's source without
+ * AVX-512 instructions, where SIMDe was found. */
+size_t test_tiers(const test_tier **tiers);
+
+/* n_bytes that end right at a PROT_NONE page (and begin at any address); free with test_guard_free.
+ * A read or write past the end is a fault. */
+void *test_guard_alloc(size_t n_bytes);
+void test_guard_free(void *p);
+
+#endif

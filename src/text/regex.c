@@ -53,12 +53,13 @@ static marvis_status compile(mv_regex *regex, const char *pattern, size_t len, u
     regex->code = pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | options, &code, &at, context);
     pcre2_compile_context_free(context);
     if (!regex->code) {
-        if (code == PCRE2_ERROR_NOMEMORY || code == 121)
+        if (code == PCRE2_ERROR_HEAP_FAILED)
             return mv_fail_memory(err, len, "a regular expression");
         char text[128] = "";
         (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
-        return mv_fail_at(err, MARVIS_ERR_TOKENIZER, (int64_t)at,
-                          "%s: the regular expression cannot be compiled: %s", regex->where, text);
+        return mv_fail(err, MARVIS_ERR_TOKENIZER,
+                       "%s: the regular expression cannot be compiled: %s (about byte %zu)",
+                       regex->where, text, at);
     }
     /* Without JIT (not built in, or forbidden by the system) the interpreter does the same. */
     (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
@@ -72,9 +73,8 @@ static marvis_status translate_and_compile(mv_regex *regex, const char *pattern,
     mv_regex_problem problem;
     if (!mv_regex_translate(pattern, len, &translated, &translated_len, &problem)) {
         if (!problem.what) return mv_fail_memory(err, len, "a regular expression");
-        return mv_fail_at(err, MARVIS_ERR_TOKENIZER, (int64_t)problem.position,
-                          "%s: regular expression, byte %zu: %s", regex->where, problem.position,
-                          problem.what);
+        return mv_fail(err, MARVIS_ERR_TOKENIZER, "%s: regular expression, byte %zu: %s",
+                       regex->where, problem.position, problem.what);
     }
     /* In Ruby syntax ^ and $ always match at lines. */
     marvis_status status = compile(regex, translated, translated_len,

@@ -231,6 +231,12 @@ works 'codec decode' codec decode --model "$m" codes.safetensors -o d.wav
 is 'codec decode: length' 'wav 24000 1 21120' "$("$tool" audio d.wav)"
 works 'codec decode in pieces' codec decode --model "$m" codes.safetensors -o e.wav --chunk-frames 3
 same 'codec decode in pieces: the same' d.wav e.wav
+"$tool" tensors one.safetensors codes:I32:32x1:3
+"$tool" tensors two.safetensors codes:I32:32x2:3+2
+works 'codec decode one frame' codec decode --model "$m" one.safetensors -o one.raw
+works 'codec decode two frames' codec decode --model "$m" two.safetensors -o two.raw
+head -c 3840 two.raw > begin.raw
+same 'codec decode: frames are the columns' begin.raw one.raw
 mkdir codec
 cp "$m/mimi.safetensors" "$m/config.json" codec
 works 'codec decode --codec' codec decode --codec codec/mimi.safetensors codes.safetensors -o f.wav

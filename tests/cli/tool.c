@@ -76,10 +76,11 @@ static size_t type_size(const char *type) {
     return strcmp(type, "I64") == 0 ? 8 : 4;
 }
 
-static void fill(unsigned char *data, size_t n, size_t size, long value) {
+static void fill(unsigned char *data, size_t n, size_t n_columns, size_t size, long value,
+                 long step) {
     for (size_t i = 0; i < n; i++)
         for (size_t b = 0; b < size; b++)
-            data[i * size + b] = (unsigned char)(value >> (8 * b));
+            data[i * size + b] = (unsigned char)((value + step * (long)(i % n_columns)) >> (8 * b));
 }
 
 static int make_tensors(const char *path, int n, char **specs) {
@@ -89,10 +90,11 @@ static int make_tensors(const char *path, int n, char **specs) {
     marvis_error err;
     for (int i = 0; i < n && i < MAX_TENSORS; i++) {
         char dims[64];
-        long value;
+        long value, step = 0;
         marvis_tensor_view *v = &views[i];
         size_t n_values = 1;
-        if (sscanf(specs[i], "%31[^:]:%7[^:]:%63[^:]:%ld", names[i], types[i], dims, &value) != 4)
+        if (sscanf(specs[i], "%31[^:]:%7[^:]:%63[^:]:%ld+%ld", names[i], types[i], dims, &value,
+                   &step) < 4)
             return die("bad tensor", specs[i]);
         for (char *d = strtok(dims, "x"); d; d = strtok(NULL, "x"))
             n_values *= (size_t)(v->shape[v->n_dims++] = atol(d));
@@ -101,7 +103,7 @@ static int make_tensors(const char *path, int n, char **specs) {
         v->len_bytes = n_values * type_size(types[i]);
         unsigned char *data = calloc(v->len_bytes + 1, 1);
         if (!data) return die("out of memory", path);
-        fill(data, n_values, type_size(types[i]), value);
+        fill(data, n_values, (size_t)v->shape[v->n_dims - 1], type_size(types[i]), value, step);
         v->data = data;
     }
     if (marvis_tensors_write(path, (size_t)n, name_list, views, &err) != MARVIS_OK)
@@ -140,20 +142,11 @@ static int print_audio(const char *path) {
     const char *format = "other";
     if (!file) return die(path, sf_strerror(NULL));
     switch (info.format & SF_FORMAT_TYPEMASK) {
-    case SF_FORMAT_WAV:
-        format = "wav";
-        break;
-    case SF_FORMAT_FLAC:
-        format = "flac";
-        break;
-    case SF_FORMAT_OGG:
-        format = "ogg";
-        break;
-    case SF_FORMAT_MPEG:
-        format = "mp3";
-        break;
-    default:
-        break;
+    case SF_FORMAT_WAV: format = "wav"; break;
+    case SF_FORMAT_FLAC: format = "flac"; break;
+    case SF_FORMAT_OGG: format = "ogg"; break;
+    case SF_FORMAT_MPEG: format = "mp3"; break;
+    default: break;
     }
     printf("%s %d %d %lld\n", format, info.samplerate, info.channels, (long long)info.frames);
     sf_close(file);

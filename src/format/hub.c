@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "format/hub_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 bool mv_hub_is_name(const char *name) {
@@ -19,11 +18,14 @@ bool mv_hub_is_name(const char *name) {
     return name[0] != '.' && slash[1] != '.';
 }
 
-/* cache/models--OWNER--NAME in new memory */
+/* cache/models--OWNER--NAME in new memory; name is valid, hence short */
 static char *model_folder(const char *cache, const char *name) {
-    char folder[256];
-    int owner = (int)(strchr(name, '/') - name);
-    snprintf(folder, sizeof folder, "models--%.*s--%s", owner, name, name + owner + 1);
+    char folder[256] = "models--";
+    size_t len = strlen(folder);
+    for (; *name && len + 3 < sizeof folder; name++) {
+        folder[len++] = *name == '/' ? '-' : *name;
+        if (*name == '/') folder[len++] = '-';
+    }
     return mv_path_join(cache, folder);
 }
 

@@ -42,9 +42,6 @@ void mv_csm_embed(const mv_csm *csm, const int32_t *frame, const uint8_t *mask, 
 MV_CHECK marvis_status mv_csm_check_frames(const mv_csm *csm, const int32_t *frames,
                                            const uint8_t *mask, size_t n, marvis_error *err);
 
-/* The most codebooks that a configuration may have (csm_config.c refuses more). */
-enum { MV_MAX_CODEBOOKS = 64 };
-
 /* One stream: its backbone cache and position, and the depth decoder's cache of the current frame.
  */
 typedef struct mv_csm_stream {

@@ -8,6 +8,9 @@
 #include "model/mimi.h"
 #include "nn/ops.h"
 
+/* The most codebooks that a configuration may have; more are refused. */
+enum { MV_MAX_CODEBOOKS = 64 };
+
 /* Defaults of generation_config.json; has_* says which were given. */
 typedef struct mv_generation_config {
     bool has_temperature, has_top_k, has_top_p, has_do_sample;

@@ -11,10 +11,9 @@
 #define MV_MAX_MLP_WIDTH   (1 << 20)
 #define MV_MAX_HEADS       1024
 #define MV_MAX_HEAD_DIM    1024
-#define MV_MAX_POSITIONS   (1 << 20)
+#define MV_MAX_POSITIONS   131072
 #define MV_MAX_TEXT_VOCAB  (1 << 24)
 #define MV_MAX_AUDIO_VOCAB 65536
-#define MV_MAX_CODEBOOKS   64
 
 /* Everything that does not depend on a file: ids, counts and Mimi's numbers; towers stay zero. */
 void mv_csm_config_defaults(mv_csm_config *config);

@@ -1,0 +1,182 @@
+"""What the stages share: the synthesised data, mel features, the codec's shape, checkpoints and progress."""
+import json
+import math
+import os
+import pathlib
+import random
+import time
+
+import numpy as np
+import torch
+
+RATE, FRAME, HOP = 24000, 1920, 120          # samples: per second, per code frame (80 ms), per mel frame (5 ms)
+STEPS = FRAME // HOP                         # mel frames in one code frame
+BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 6, 512, 64, 128
+SLOTS = 4                                    # phone labels per code frame
+PHONES = ("pau aa ae ah ao aw ax axr ay b ch d dh dx eh el em en er ey f g hh hv ih iy jh k l m n nx ng ow oy p r s sh "
+          "t th uh uw v w y z zh").split()
+PHONE_ID = {p: i for i, p in enumerate(PHONES)}
+
+
+def setup(seed, threads=None):
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.set_flush_denormal(True)
+    if threads:
+        torch.set_num_threads(threads)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Corpus:
+    """The finished shards of a data folder, memory-mapped. utterances: (shard, label) pairs."""
+
+    def __init__(self, folder, names=None):
+        self.pcm, self.utterances = [], []
+        folder = pathlib.Path(folder)
+        for path in sorted(folder.glob("[0-9][0-9].jsonl")) if names is None else [folder / f"{n}.jsonl" for n in names]:
+            self.pcm.append(np.memmap(path.with_suffix(".pcm"), dtype=np.int16, mode="r"))
+            with open(path) as lines:
+                self.utterances += [(len(self.pcm) - 1, json.loads(line)) for line in lines]
+
+    def frames(self, i):
+        return -(-self.utterances[i][1]["n"] // FRAME)
+
+    def audio(self, i, first=0, count=None):
+        """Frames [first, first + count) of utterance i as float samples, zero-padded at the end."""
+        shard, label = self.utterances[i]
+        count = self.frames(i) - first if count is None else count
+        out = np.zeros(count * FRAME, np.float32)
+        if first < 0:
+            raise ValueError("first")
+        a, b = label["start"] + first * FRAME, label["start"] + min(label["n"], (first + count) * FRAME)
+        if b > a:
+            out[:b - a] = self.pcm[shard][a:b] / 32768.0
+        return out
+
+    def phones(self, i):
+        """Phone ids [frames, SLOTS] and token indices [frames] (-1: pause), both at slot centres."""
+        label, n = self.utterances[i][1], self.frames(i)
+        ends = np.array([p[1] for p in label["phones"]])
+        ids = np.array([PHONE_ID[p[0]] for p in label["phones"]])
+        at = (np.arange(n * SLOTS) + 0.5) * (FRAME / SLOTS)
+        index = np.minimum(np.searchsorted(ends, at, side="right"), len(ends) - 1)
+        return np.where(at < label["n"], ids[index], 0).reshape(n, SLOTS)
+
+
+class Features(torch.nn.Module):
+    """log-mel (80) and low linear bins (64) at 200 Hz in units of 10 dB, windows of 800 samples centred on the mel
+    frame; plus 40 bands of a 256-sample window for the encoder. Mel frame i describes samples [120 i, 120 (i + 1))."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(800))
+        self.register_buffer("short", torch.hann_window(256))
+        self.register_buffer("mel", mel_bank(1024, 80, 50, 8200))
+        self.register_buffer("mel_short", mel_bank(256, 40, 100, 8200))
+
+    @staticmethod
+    def spectrum(x, n_fft, window):
+        """x [B, samples] -> power [B, bins, frames], one frame per HOP."""
+        pad = (n_fft - HOP) // 2
+        x = torch.nn.functional.pad(x, (pad, n_fft - HOP - pad))
+        s = torch.stft(x, n_fft, HOP, window.numel(), window, center=False, return_complex=True)
+        return (s.real.square() + s.imag.square()) / window.square().sum()
+
+    def forward(self, x):
+        power = self.spectrum(x, 1024, self.window)
+        return torch.cat([log10(self.mel @ power), log10(power[:, 2:66])], 1)
+
+    def encoder_input(self, x, target=None):
+        """Causal view for the encoder: every window ends inside the frames already heard."""
+        target = self(x) if target is None else target
+        short = log10(self.mel_short @ self.spectrum(x, 256, self.short))
+        return torch.cat([shift(target, 3), shift(short, 1)], 1)
+
+    N_TARGET, N_INPUT = 144, 184
+
+
+def log10(power):
+    return torch.log10(power + 1e-8) + 4           # 10 dB units; silence -4, loud speech 3
+
+
+def shift(x, n):
+    return torch.nn.functional.pad(x[..., :-n], (n, 0), value=-4.0)
+
+
+def mel_bank(n_fft, bands, low, high):
+    """Triangular filters [bands, n_fft / 2 + 1] on the mel scale, each summing to one."""
+    mel = lambda hz: 2595 * math.log10(1 + hz / 700)
+    edges = 700 * (10 ** (np.linspace(mel(low), mel(high), bands + 2) / 2595) - 1)
+    hz = np.arange(n_fft // 2 + 1) * RATE / n_fft
+    up = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    down = (edges[2:, None] - hz) / (edges[2:] - edges[1:-1])[:, None]
+    bank = np.maximum(0, np.minimum(up, down))
+    for row, centre in zip(bank, edges[1:-1]):
+        if row.sum() == 0:                          # narrower than a bin: take the nearest one
+            row[int(round(centre / RATE * n_fft))] = 1
+    return torch.tensor(bank / bank.sum(1, keepdims=True), dtype=torch.float32)
+
+
+def codec_config(filters=16):
+    from transformers import MimiConfig
+    return MimiConfig(sampling_rate=RATE, frame_rate=12.5, hidden_size=LATENT, num_filters=filters, num_residual_layers=1,
+                      upsampling_ratios=[8, 6, 5, 4], codebook_size=BOOK_SIZE, codebook_dim=BOOK_DIM,
+                      vector_quantization_hidden_dimension=BOOK_DIM, num_quantizers=BOOKS, num_semantic_quantizers=1,
+                      upsample_groups=LATENT, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
+                      head_dim=32, intermediate_size=512, sliding_window=250, layer_scale_initial_scale=0.1)
+
+
+class Progress:
+    """Time budget in minutes, spent over any number of runs; the learning rate follows the time spent."""
+
+    def __init__(self, minutes, peak, warmup=0.02, floor=0.03, spent=0.0):
+        self.total, self.peak, self.warmup, self.floor = minutes * 60, peak, warmup, floor
+        self.spent, self.start, self.step = spent, time.time(), 0
+
+    def fraction(self):
+        return min(1.0, (self.spent + time.time() - self.start) / self.total)
+
+    def rate(self):
+        f = self.fraction()
+        if f < self.warmup:
+            return self.peak * (f / self.warmup * 0.95 + 0.05)
+        return self.peak * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * (f - self.warmup) / (1 - self.warmup))))
+
+    def seconds(self):
+        return self.spent + time.time() - self.start
+
+    def log(self, **values):
+        left = self.total - self.seconds()
+        text = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+        print(f"{self.seconds():7.0f} s  {left / 60:5.1f} min left  step {self.step}  {text}", flush=True)
+
+
+def save(path, **state):
+    """Atomic torch.save."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+
+
+def load(path, device="cpu"):
+    return torch.load(path, map_location=device, weights_only=False)
+
+
+class Average:
+    """Exponential moving average of a module's parameters: what is exported."""
+
+    def __init__(self, module, decay=0.998):
+        self.decay, self.module, self.n = decay, module, 0
+        self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self):
+        self.n += 1
+        decay = min(self.decay, self.n / (self.n + 10))
+        for k, v in self.module.state_dict().items():
+            if v.is_floating_point():
+                self.state[k].lerp_(v, 1 - decay)
+            else:
+                self.state[k].copy_(v)

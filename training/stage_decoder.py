@@ -1,0 +1,146 @@
+"""Stage B: the decoder, codes frozen. Multi-resolution spectral losses at 24 kHz, stage A's mel head as an auxiliary.
+
+    stage_decoder.py --data DATA --codes RUN/codes.pt --out RUN/decoder.pt --minutes 85     (run again to go on)
+"""
+import argparse
+import pathlib
+
+import numpy as np
+import torch
+from torch import nn
+
+import common
+from codec import Codec, MelHead
+
+LOW, HIGH = 24, 12                       # frames of context that the low-rate half sees; frames turned into audio
+RESOLUTIONS = (2048, 1024, 512, 256, 128)
+
+
+class SpectralLoss(nn.Module):
+    def __init__(self):
+        super().__init__()
+        for n in RESOLUTIONS:
+            self.register_buffer(f"window{n}", torch.hann_window(n))
+
+    def forward(self, x, y):
+        """x made, y wanted [B, samples]; -> log-magnitude distance (10 dB), relative linear distance."""
+        log_loss = linear = 0.0
+        for n in RESOLUTIONS:
+            window = getattr(self, f"window{n}")
+            both = torch.stft(torch.cat([x, y]), n, n // 4, n, window, center=False, return_complex=True)
+            power = (both.real.square() + both.imag.square()) / window.square().sum()
+            log = torch.log10(power + 3e-8)
+            magnitude = (power + 1e-9).sqrt()
+            a, b = magnitude.chunk(2)
+            log_loss = log_loss + (log[:len(x)] - log[len(x):]).abs().mean()
+            linear = linear + (a - b).abs().sum() / b.sum()
+        return log_loss / len(RESOLUTIONS), linear / len(RESOLUTIONS)
+
+
+class Crops:
+    """Random stretches of LOW frames with their codes; `start` ones begin with the utterance."""
+
+    def __init__(self, folder):
+        self.folder, self.shards = pathlib.Path(folder), []
+
+    def refresh(self, names=None):
+        names = [p.name.split(".")[0] for p in sorted(self.folder.glob("[0-9][0-9].codes.npz"))] if names is None else names
+        for name in names[len(self.shards):]:
+            pack = np.load(self.folder / f"{name}.codes.npz")
+            self.shards.append((common.Corpus(self.folder, [name]), np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])))
+        return self
+
+    def batch(self, rng, size, start):
+        codes, audio = np.zeros((size, LOW, common.BOOKS), np.int64), np.zeros((size, LOW * common.FRAME), np.float32)
+        filled = 0
+        while filled < size:
+            corpus, all_codes = self.shards[rng.integers(len(self.shards))]
+            i = int(rng.integers(len(all_codes)))
+            if len(all_codes[i]) < LOW:
+                continue
+            first = 0 if start else int(rng.integers(len(all_codes[i]) - LOW + 1))
+            codes[filled] = all_codes[i][first:first + LOW]
+            audio[filled] = corpus.audio(i, first, LOW)
+            filled += 1
+        return torch.tensor(codes).transpose(1, 2), torch.tensor(audio)
+
+
+class StageB(nn.Module):
+    def __init__(self, filters):
+        super().__init__()
+        self.codec, self.head, self.features, self.loss = Codec(filters), MelHead(filters), common.Features(), SpectralLoss()
+
+    def render(self, codes, start):
+        """-> 200 Hz features [B, C, 16 LOW], audio of HIGH + 1 frames, its first sample's place in the stretch."""
+        low = self.codec.low(self.codec.quantizer.decode(codes))
+        first = 0 if start else LOW - HIGH - 1
+        part = low[..., first * common.STEPS:(first + HIGH + 1) * common.STEPS]
+        return low, self.codec.decoder.high(part)[:, 0], first * common.FRAME
+
+    def forward(self, codes, audio, start):
+        low, made, at = self.render(codes, start)
+        wanted = audio[:, at:at + made.shape[1]]
+        if not start:                    # the first frame only warms up the convolutions
+            made, wanted = made[:, common.FRAME:], wanted[:, common.FRAME:]
+        log_loss, linear = self.loss(made, wanted)
+        with torch.no_grad():
+            target = self.features(audio)
+        mel = (self.head(low) - target).abs().mean()
+        return log_loss, linear, mel
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--minutes", type=float, default=85)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--peak", type=float, default=1e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--compile", action="store_true")
+    args = parser.parse_args()
+    device = common.setup(args.seed, args.threads)
+    stage_a = common.load(args.codes, device)
+    model = StageB(stage_a["filters"]).to(device)
+    model.load_state_dict({k: v for k, v in stage_a["model"].items() if k.startswith(("codec.", "head."))}, strict=False)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.8, 0.99), weight_decay=0.0, fused=True)
+    progress, average = common.Progress(args.minutes, args.peak), common.Average(model.codec)
+    if args.out.exists():
+        state = common.load(args.out, device)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
+        progress.step, average.state, average.n = state["step"], state["average"], state["step"]
+    rng = np.random.default_rng(args.seed + progress.step)
+    crops = Crops(args.data).refresh()
+    if args.compile:
+        model.codec.decoder.high = torch.compile(model.codec.decoder.high)
+    keep = lambda: common.save(args.out, model=model.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
+                               step=progress.step, seconds=progress.seconds(), filters=stage_a["filters"])
+    mean = {}
+    while progress.fraction() < 1:
+        start = rng.random() < 0.2
+        codes, audio = (x.to(device) for x in crops.batch(rng, args.batch, start))
+        log_loss, linear, mel = model(codes, audio, start)
+        loss = log_loss + linear + 0.3 * mel
+        optimiser.param_groups[0]["lr"] = progress.rate()
+        optimiser.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 3.0)
+        optimiser.step()
+        average.update()
+        progress.step += 1
+        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("mel_db", 10 * mel.item()), ("norm", norm.item())):
+            mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
+        if progress.step % 50 == 0:
+            progress.log(**mean)
+        if progress.step % 500 == 0:
+            crops.refresh()
+            keep()
+    keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -108,6 +108,15 @@ fi
 "$marvis" say --model "$m" hi -o - 2> "$temp/err" >&-
 status=$?
 verify_failure 'closed standard output' 1 'standard output'
+# No file of the program's may take the number of the closed stream.
+: > x.wav
+listing_before=$(listing)
+"$marvis" say --model "$m" hi -o x.wav --stats - 2> "$temp/err" >&-
+status=$?
+verify_failure 'closed standard output, statistics' 1 'standard output'
+is 'closed standard output: the speech is whole' 'wav 24000 1 9600' "$("$tool" audio x.wav)"
+rm x.wav
+listing_before=$(listing)
 
 # A reader that goes away: more speech than a pipe holds.
 {

@@ -1,5 +1,5 @@
-/* fuzz_config.c - arbitrary bytes as config.json, generation_config.json and a Mimi config: refused with
- * a message, or numbers within the limits that everything after them relies on. */
+/* fuzz_config.c - arbitrary bytes as config.json, generation_config.json and a Mimi config:
+ * refused with a message, or numbers within the limits that everything after them relies on. */
 #include "model/csm_config.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* fuzz_safetensors.c - arbitrary bytes as a safetensors file: refused with a message, or tensors that
- * lie inside the input, tile it, and can be found by name. */
+/* fuzz_safetensors.c - arbitrary bytes as a safetensors file: refused with a message, or tensors
+ * that lie inside the input, tile it, and can be found by name. */
 #include "format/safetensors.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* test_broken_files.c - what a person sees when a model's files are broken: a tiny model that opens is
- * broken in one way at a time, and opening it must fail with the right status and one line that names
- * the file, the tensor or key, and what was expected. */
+/* test_broken_files.c - what a person sees when a model's files are broken: a tiny model that
+ * opens is broken in one way at a time, and opening it must fail with the right status and one
+ * line that names the file, the tensor or key, and what was expected. */
 #include "format_fixture.h"
 
 #include <stdbool.h>

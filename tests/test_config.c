@@ -1,5 +1,5 @@
-/* test_config.c - model/csm_config.c, csm_flavours.c, mimi_config.c: every spelling of a config, the
- * rows of published models, and what is refused. Broken files are in test_broken_files.c. */
+/* test_config.c - model/csm_config.c, csm_flavours.c, mimi_config.c: every spelling of a config,
+ * the rows of published models, and what is refused. Broken files are in test_broken_files.c. */
 #include "format_fixture.h"
 
 #include "base/memory.h"
@@ -169,7 +169,8 @@ static void other_vocabularies_take_ids_from_the_file(void **state) {
 
 /* ---- rotary positions ----------------------------------------------------------------------- */
 
-/* Inverse frequencies of Llama 3 scaling, base 500000, factor 32: computed in f64 from the formula. */
+/* Inverse frequencies of Llama 3 scaling, base 500000, factor 32: computed in f64 from the
+ * formula. */
 static const struct {
     int head_dim, i;
     double inv;

@@ -1,6 +1,6 @@
-/* test_corpus.c - replays one fuzz driver's corpus without libFuzzer: seeds, and every input that once
- * broke something. Built once per driver, whose name is FUZZ_NAME; the driver aborts on what must not
- * be. */
+/* test_corpus.c - replays one fuzz driver's corpus without libFuzzer: seeds, and every input
+ * that once broke something. Built once per driver, whose name is FUZZ_NAME; the driver aborts
+ * on what must not be. */
 #include "support.h"
 
 #include "base/file.h"

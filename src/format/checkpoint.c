@@ -164,17 +164,11 @@ void mv_checkpoint_close(mv_checkpoint **ckpt) {
     mv_free(c);
 }
 
-const char *mv_checkpoint_path(const mv_checkpoint *ckpt) {
-    return ckpt->path;
-}
+const char *mv_checkpoint_path(const mv_checkpoint *ckpt) { return ckpt->path; }
 
-size_t mv_checkpoint_n_tensors(const mv_checkpoint *ckpt) {
-    return ckpt->n_tensors;
-}
+size_t mv_checkpoint_n_tensors(const mv_checkpoint *ckpt) { return ckpt->n_tensors; }
 
-size_t mv_checkpoint_n_files(const mv_checkpoint *ckpt) {
-    return ckpt->n_files;
-}
+size_t mv_checkpoint_n_files(const mv_checkpoint *ckpt) { return ckpt->n_files; }
 
 size_t mv_checkpoint_bytes(const mv_checkpoint *ckpt) {
     size_t total = 0;

@@ -14,7 +14,8 @@ typedef struct mv_checkpoint mv_checkpoint;
 /* Opens `path`: a .safetensors file, or a *.safetensors.index.json whose shards lie beside it.
  * A tensor listed in two shards, a shard that is missing, or an entry absent from its shard is
  * ERR_FORMAT / ERR_NOT_FOUND. */
-MV_CHECK marvis_status mv_checkpoint_open(const char *path, mv_checkpoint **ckpt, marvis_error *err);
+MV_CHECK marvis_status mv_checkpoint_open(const char *path, mv_checkpoint **ckpt,
+                                          marvis_error *err);
 void mv_checkpoint_close(mv_checkpoint **ckpt);
 
 const char *mv_checkpoint_path(const mv_checkpoint *ckpt);
@@ -22,9 +23,9 @@ size_t mv_checkpoint_n_tensors(const mv_checkpoint *ckpt);
 size_t mv_checkpoint_n_files(const mv_checkpoint *ckpt);
 size_t mv_checkpoint_bytes(const mv_checkpoint *ckpt); /* of tensor data */
 
-/* The i-th tensor, sorted by name over all shards; i < n_tensors. Its `name` is the name with the
- * wrappers "module." and "_orig_mod." stripped, and A2's optional "model." where the rest is a known
- * CSM name; the caller sees only canonical-by-layout names. */
+/* The i-th tensor, sorted by name over all shards; i < n_tensors. Its `name` is the name with
+ * the wrappers "module." and "_orig_mod." stripped, and A2's optional "model." where the rest is
+ * a known CSM name; the caller sees only canonical-by-layout names. */
 const mv_tensor *mv_checkpoint_tensor(const mv_checkpoint *ckpt, size_t i);
 
 /* Whether a tensor is there; does not mark it as used. */
@@ -48,17 +49,17 @@ MV_CHECK marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *n
 
 /* How quantised modules are described by config.json's "quantization" (MLX affine). */
 typedef struct mv_quant_config {
-    bool present;   /* config.json has a "quantization" object */
-    int group_size; /* 32, 64, 128 */
-    int bits;       /* 2, 3, 4, 5, 6, 8 */
+    bool present;          /* config.json has a "quantization" object */
+    int group_size;        /* 32, 64, 128 */
+    int bits;              /* 2, 3, 4, 5, 6, 8 */
     const void *overrides; /* json_t * of the object, for per-module entries; borrowed */
 } mv_quant_config;
 
-/* Takes the matrix `module`.weight [n_rows][n_cols]: a float tensor, borrowed from the map when its
- * type is kept, else converted into owned memory; or, when `module`.scales exists, an MLX affine
- * triple (weight U32 [n_rows][n_cols*bits/32], scales and biases [n_rows][n_cols/group]), whose
- * group and bits follow from quant and are checked against the shapes. `weights` says what it becomes
- * (marvis.h). 3-D modules are taken as [d0*d1][d2]. */
+/* Takes the matrix `module`.weight [n_rows][n_cols]: a float tensor, borrowed from the map when
+ * its type is kept, else converted into owned memory; or, when `module`.scales exists, an MLX
+ * affine triple (weight U32 [n_rows][n_cols*bits/32], scales and biases [n_rows][n_cols/group]),
+ * whose group and bits follow from quant and are checked against the shapes. `weights` says what
+ * it becomes (marvis.h). 3-D modules are taken as [d0*d1][d2]. */
 MV_CHECK marvis_status mv_checkpoint_take_matrix(mv_checkpoint *ckpt, const char *module,
                                                  int64_t n_rows, int64_t n_cols,
                                                  const mv_quant_config *quant,
@@ -69,8 +70,9 @@ MV_CHECK marvis_status mv_checkpoint_take_matrix(mv_checkpoint *ckpt, const char
  * another loader: marks every tensor under the prefix as used. Returns how many there were. */
 size_t mv_checkpoint_ignore_prefix(mv_checkpoint *ckpt, const char *prefix);
 
-/* Accounts for the rest. `known_prefixes` (NULL-terminated): an unused tensor under one of them is
- * ERR_TENSOR; any other one is a warning through `log` (one line in all), or ERR_TENSOR if strict. */
+/* Accounts for the rest. `known_prefixes` (NULL-terminated): an unused tensor under one of them
+ * is ERR_TENSOR; any other one is a warning through `log` (one line in all), or ERR_TENSOR if
+ * strict. */
 MV_CHECK marvis_status mv_checkpoint_finish(const mv_checkpoint *ckpt,
                                             const char *const *known_prefixes, int strict,
                                             marvis_log_fn log, void *log_ctx, marvis_error *err);

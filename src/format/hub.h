@@ -20,12 +20,13 @@ typedef struct mv_model_files {
     char *codec_config;      /* config.json beside a transformers Mimi in the cache, else NULL */
 } mv_model_files;
 
-/* Resolves `path` (folder, file, or hub name) and the files beside it. When several weights lie in a
- * folder: model.safetensors, then model.safetensors.index.json, then the only *.index.json, then the
- * only *.safetensors that is not a codec; several candidates left is an error that lists them.
- * ERR_NOT_FOUND says what was looked for and where. Codec and tokenizer: beside it, then in the cache
- * (kyutai/moshiko-pytorch-bf16, kyutai/mimi; tokenizers: HuggingFaceTB/SmolLM2-135M for SmolLM2's
- * vocabulary size 49152, sesame/csm-1b or unsloth/Llama-3.2-1B for 128256: mv_hub_find_tokenizer). */
+/* Resolves `path` (folder, file, or hub name) and the files beside it. When several weights lie
+ * in a folder: model.safetensors, then model.safetensors.index.json, then the only *.index.json,
+ * then the only *.safetensors that is not a codec; several candidates left is an error that
+ * lists them. ERR_NOT_FOUND says what was looked for and where. Codec and tokenizer: beside it,
+ * then in the cache (kyutai/moshiko-pytorch-bf16, kyutai/mimi; tokenizers:
+ * HuggingFaceTB/SmolLM2-135M for SmolLM2's vocabulary size 49152, sesame/csm-1b or
+ * unsloth/Llama-3.2-1B for 128256: mv_hub_find_tokenizer). */
 MV_CHECK marvis_status mv_model_files_find(const char *path, const char *hub_cache,
                                            mv_model_files *files, marvis_error *err);
 MV_CHECK marvis_status mv_hub_find_tokenizer(const char *hub_cache, int text_vocab, char **path,

@@ -98,21 +98,14 @@ const json_t *mv_json_get(const mv_json_at *at, const char *key) {
 /* What a value of the wrong kind is, for messages. */
 static const char *kind_name(const json_t *value) {
     switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "a list";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-        return "an integer";
-    case JSON_REAL:
-        return "a fraction";
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "a list";
+    case JSON_STRING: return "a string";
+    case JSON_INTEGER: return "an integer";
+    case JSON_REAL: return "a fraction";
     case JSON_TRUE:
-    case JSON_FALSE:
-        return "true or false";
-    default:
-        return "null";
+    case JSON_FALSE: return "true or false";
+    default: return "null";
     }
 }
 

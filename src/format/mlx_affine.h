@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* q[i] of one row, i < n: element k occupies bits [k*bits, (k+1)*bits) counted from bit 0 of byte 0.
- * packed holds n*bits/8 bytes; n*bits is a multiple of 32. bits: 2, 3, 4, 5, 6, 8. */
+/* q[i] of one row, i < n: element k occupies bits [k*bits, (k+1)*bits) counted from bit 0 of
+ * byte 0. packed holds n*bits/8 bytes; n*bits is a multiple of 32. bits: 2, 3, 4, 5, 6, 8. */
 void mv_mlx_unpack_row(uint8_t *q, const uint8_t *packed, size_t n, int bits);
 
 /* One row to f32: scales, biases f32 [n/group]; n a multiple of group, group of 32. */

@@ -14,22 +14,16 @@ static bool ends_with(const char *s, const char *suffix) {
     return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
-static bool is_index(const char *name) {
-    return ends_with(name, ".index.json");
-}
+static bool is_index(const char *name) { return ends_with(name, ".index.json"); }
 
-static bool is_safetensors(const char *name) {
-    return ends_with(name, ".safetensors");
-}
+static bool is_safetensors(const char *name) { return ends_with(name, ".safetensors"); }
 
 static bool is_codec(const char *name) {
     return is_safetensors(name) &&
            (strncmp(name, "tokenizer-", 10) == 0 || strncmp(name, "mimi", 4) == 0);
 }
 
-static bool is_weights(const char *name) {
-    return is_safetensors(name) && !is_codec(name);
-}
+static bool is_weights(const char *name) { return is_safetensors(name) && !is_codec(name); }
 
 /* Weights of kinds that people have and this library does not read. */
 static bool is_foreign(const char *name) {

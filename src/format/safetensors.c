@@ -23,13 +23,9 @@ static const struct {
     [MV_DT_BOOL] = {"BOOL", 1}, [MV_DT_F8_E4M3] = {"F8_E4M3", 1}, [MV_DT_F8_E5M2] = {"F8_E5M2", 1},
 };
 
-size_t mv_dtype_bytes(mv_dtype type) {
-    return dtypes[type].bytes;
-}
+size_t mv_dtype_bytes(mv_dtype type) { return dtypes[type].bytes; }
 
-const char *mv_dtype_name(mv_dtype type) {
-    return dtypes[type].name;
-}
+const char *mv_dtype_name(mv_dtype type) { return dtypes[type].name; }
 
 bool mv_dtype_from_name(const char *name, mv_dtype *type) {
     for (int i = 0; name && i < MV_N_DTYPES; i++) {

@@ -12,10 +12,21 @@
 #define MV_MAX_DIMS 8
 
 typedef enum mv_dtype {
-    MV_DT_F64, MV_DT_F32, MV_DT_F16, MV_DT_BF16,
-    MV_DT_I64, MV_DT_I32, MV_DT_I16, MV_DT_I8,
-    MV_DT_U64, MV_DT_U32, MV_DT_U16, MV_DT_U8, MV_DT_BOOL,
-    MV_DT_F8_E4M3, MV_DT_F8_E5M2,
+    MV_DT_F64,
+    MV_DT_F32,
+    MV_DT_F16,
+    MV_DT_BF16,
+    MV_DT_I64,
+    MV_DT_I32,
+    MV_DT_I16,
+    MV_DT_I8,
+    MV_DT_U64,
+    MV_DT_U32,
+    MV_DT_U16,
+    MV_DT_U8,
+    MV_DT_BOOL,
+    MV_DT_F8_E4M3,
+    MV_DT_F8_E5M2,
     MV_N_DTYPES
 } mv_dtype;
 
@@ -46,7 +57,8 @@ typedef struct mv_safetensors {
 MV_CHECK marvis_status mv_safetensors_parse(const uint8_t *data, size_t len, const char *path,
                                             mv_safetensors *file, marvis_error *err);
 /* Maps and parses. mv_safetensors_close unmaps. */
-MV_CHECK marvis_status mv_safetensors_open(const char *path, mv_safetensors *file, marvis_error *err);
+MV_CHECK marvis_status mv_safetensors_open(const char *path, mv_safetensors *file,
+                                           marvis_error *err);
 void mv_safetensors_close(mv_safetensors *file); /* zeroes; a zeroed one is allowed */
 
 /* NULL when absent */

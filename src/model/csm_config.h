@@ -1,5 +1,5 @@
-/* csm_config.h - the numbers of a CSM / Marvis model, from its config.json (mlx-audio, Marvis-Labs or
- * transformers spelling), a flavour table, or the shapes of its tensors. */
+/* csm_config.h - the numbers of a CSM / Marvis model, from its config.json (mlx-audio,
+ * Marvis-Labs or transformers spelling), a flavour table, or the shapes of its tensors. */
 #ifndef MV_MODEL_CSM_CONFIG_H
 #define MV_MODEL_CSM_CONFIG_H
 
@@ -20,21 +20,21 @@ typedef struct mv_generation_config {
 } mv_generation_config;
 
 typedef struct mv_csm_config {
-    int text_vocab;       /* Vt */
-    int audio_vocab;      /* V = 2051 */
-    int n_codebooks;      /* 32 */
-    int codebook_eos;     /* 0 */
-    int codebook_pad;     /* 2050 */
+    int text_vocab;   /* Vt */
+    int audio_vocab;  /* V = 2051 */
+    int n_codebooks;  /* 32 */
+    int codebook_eos; /* 0 */
+    int codebook_pad; /* 2050 */
     mv_llama_config backbone, depth;
-    int bos_id, eos_id;   /* text ids around a segment; -1: take the tokenizer's template */
+    int bos_id, eos_id;        /* text ids around a segment; -1: take the tokenizer's template */
     bool speaker_prefix_space; /* "[0] text" (Miso fork) */
     bool tied_audio_tables;    /* tie_codebooks_embeddings */
     mv_quant_config quant;
-    bool has_codec;            /* codec_config present (transformers) */
-    mv_mimi_config codec;      /* valid when has_codec, else Mimi's own numbers */
+    bool has_codec;       /* codec_config present (transformers) */
+    mv_mimi_config codec; /* valid when has_codec, else Mimi's own numbers */
     mv_generation_config gen_codebook0, gen_depth;
-    char source[128];          /* "config.json", "flavour marvis-250m", "shapes matched marvis-250m" */
-    void *json;                /* owned json_t *, kept alive for quant.overrides */
+    char source[128]; /* "config.json", "flavour marvis-250m", "shapes matched marvis-250m" */
+    void *json;       /* owned json_t *, kept alive for quant.overrides */
 } mv_csm_config;
 
 /* Reads config.json text. Every number is range-checked; ERR_CONFIG names path and key. */

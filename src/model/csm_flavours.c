@@ -74,9 +74,7 @@ bool mv_csm_flavour_tower(const char *name, mv_llama_config *config) {
     return false;
 }
 
-const char *mv_csm_flavour_towers(void) {
-    return "llama-1B, llama-250M, llama-100M, llama-60M";
-}
+const char *mv_csm_flavour_towers(void) { return "llama-1B, llama-250M, llama-100M, llama-60M"; }
 
 static void fill_from_row(const row *r, mv_csm_config *config) {
     mv_csm_config_defaults(config);

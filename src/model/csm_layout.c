@@ -67,13 +67,9 @@ static const naming namings[N_LAYOUTS] = {
     [MV_LAYOUT_MIMI] = {.name = "mimi"},
 };
 
-const char *mv_layout_name(mv_layout layout) {
-    return namings[layout].name;
-}
+const char *mv_layout_name(mv_layout layout) { return namings[layout].name; }
 
-int mv_layout_rope_interleaved(mv_layout layout) {
-    return layout != MV_LAYOUT_HF;
-}
+int mv_layout_rope_interleaved(mv_layout layout) { return layout != MV_LAYOUT_HF; }
 
 static bool ends_with(const char *s, const char *suffix) {
     size_t n = strlen(s), m = strlen(suffix);
@@ -148,6 +144,4 @@ void mv_layout_heads_tensor(mv_layout layout, char *name, size_t size) {
     append(name, size, namings[layout].heads_suffix);
 }
 
-const char *const *mv_layout_known_prefixes(mv_layout layout) {
-    return namings[layout].known;
-}
+const char *const *mv_layout_known_prefixes(mv_layout layout) { return namings[layout].known; }

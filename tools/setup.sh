@@ -3,7 +3,8 @@
 # nothing when it is all there. It needs neither make nor anything else but a shell.
 #
 #   tools/setup.sh        to build, run and test
-#   tools/setup.sh ci     besides: clang, the arm64 cross compiler and emulator, for .ci/run
+#   tools/setup.sh ci     besides: clang, SIMDe, and what builds and runs for arm64, for .ci/run. It
+#                         adds arm64 to the architectures that dpkg knows: for a machine of CI
 #
 # On Debian and Ubuntu it runs apt-get as root, or through sudo. The macOS half has not been run on a
 # Mac yet.
@@ -12,7 +13,10 @@ set -eu
 build="gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libpcre2-dev libsndfile1-dev
   libcmocka-dev"
 ci="$build binutils clang clang-format libclang-rt-14-dev llvm-14 g++ libsimde-dev
-  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+  libjansson-dev:arm64 libpcre2-dev:arm64 libcmocka-dev:arm64"
+# Of these the same version must be there for both architectures: named, they are brought up to date.
+shared="libc6 libc6-dev libgcc-s1 libpcre2-8-0 libpcre2-dev"
 brew="meson ninja pkg-config jansson pcre2 libsndfile cmocka"
 
 case "${1-}" in
@@ -41,6 +45,12 @@ if command -v apt-get > /dev/null; then
         esac
     done
     [ -n "$missing" ] || exit 0
+    case $missing in
+    *:arm64*)
+        as_root dpkg --add-architecture arm64
+        missing="$missing $shared"
+        ;;
+    esac
     as_root apt-get update -q
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

@@ -11,24 +11,12 @@ enum { NAME_WIDTH = 28 };
 
 static void print_scalar(const json_t *value) {
     switch (json_typeof(value)) {
-    case JSON_STRING:
-        printf("%s", json_string_value(value));
-        break;
-    case JSON_INTEGER:
-        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        break;
-    case JSON_REAL:
-        printf("%.6g", json_real_value(value));
-        break;
-    case JSON_TRUE:
-        printf("yes");
-        break;
-    case JSON_FALSE:
-        printf("no");
-        break;
-    default:
-        printf("none");
-        break;
+    case JSON_STRING: printf("%s", json_string_value(value)); break;
+    case JSON_INTEGER: printf("%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
+    case JSON_REAL: printf("%.6g", json_real_value(value)); break;
+    case JSON_TRUE: printf("yes"); break;
+    case JSON_FALSE: printf("no"); break;
+    default: printf("none"); break;
     }
 }
 

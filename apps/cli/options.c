@@ -85,7 +85,8 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, CMD_SAY,
                          "longest speech (default 90)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
-                          "write the speech in pieces of N frames of 80 ms (default 8)"},
+                          "write up to N frames of 80 ms at a time; speech begins with one "
+                          "(default 8)"},
     [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, CMD_SAY,
                       "do not stop speech that repeats itself or falls silent for long"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
@@ -101,13 +102,9 @@ static const option_row options[CLI_N_OPTIONS] = {
 
 /* ---- access --------------------------------------------------------------------------------- */
 
-bool cli_given(const cli_call *call, cli_option_id id) {
-    return call->values[id].given;
-}
+bool cli_given(const cli_call *call, cli_option_id id) { return call->values[id].given; }
 
-const char *cli_text(const cli_call *call, cli_option_id id) {
-    return call->values[id].text;
-}
+const char *cli_text(const cli_call *call, cli_option_id id) { return call->values[id].text; }
 
 int cli_integer(const cli_call *call, cli_option_id id, int otherwise) {
     return call->values[id].given ? (int)call->values[id].integer : otherwise;

@@ -51,6 +51,4 @@ void cli_block_signals(bool block) {
     pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-void cli_cancel_on_signal(marvis_session *session) {
-    running = session;
-}
+void cli_cancel_on_signal(marvis_session *session) { running = session; }

@@ -29,10 +29,8 @@ int cli_fail(const marvis_error *err, bool input) {
     switch (err->status) {
     case MARVIS_OK:
     case MARVIS_ERR_MEMORY:
-    case MARVIS_ERR_INTERNAL:
-        return CLI_FAILED;
-    case MARVIS_ERR_IO:
-        return input ? CLI_WRONG : CLI_FAILED;
+    case MARVIS_ERR_INTERNAL: return CLI_FAILED;
+    case MARVIS_ERR_IO: return input ? CLI_WRONG : CLI_FAILED;
     case MARVIS_ERR_CALL:
     case MARVIS_ERR_NOT_FOUND:
     case MARVIS_ERR_FORMAT:
@@ -41,8 +39,7 @@ int cli_fail(const marvis_error *err, bool input) {
     case MARVIS_ERR_TOKENIZER:
     case MARVIS_ERR_UNSUPPORTED:
     case MARVIS_ERR_INPUT:
-    case MARVIS_ERR_TOO_LONG:
-        return CLI_WRONG;
+    case MARVIS_ERR_TOO_LONG: return CLI_WRONG;
     }
     return CLI_FAILED;
 }

@@ -11,9 +11,7 @@ marvis_status tensor_input_open(tensor_input *input, const char *path, marvis_er
     return marvis_tensors_open(path, &input->tensors, err);
 }
 
-void tensor_input_close(tensor_input *input) {
-    marvis_tensors_close(&input->tensors);
-}
+void tensor_input_close(tensor_input *input) { marvis_tensors_close(&input->tensors); }
 
 /* Checks type and shape and copies the bytes, which may lie at any address in the file. */
 static marvis_status copy_matrix(const tensor_input *input, const char *name, const char *type,

@@ -72,9 +72,7 @@ bool platform_is_dir(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-bool platform_stderr_is_terminal(void) {
-    return isatty(STDERR_FILENO) == 1;
-}
+bool platform_stderr_is_terminal(void) { return isatty(STDERR_FILENO) == 1; }
 
 char *platform_concat(const char *a, const char *b) {
     size_t n_a = strlen(a), n_b = strlen(b);

@@ -266,3 +266,14 @@ same 'built-in voice, installed' builtin.wav a.wav
 mv share/marvis/builtin models/builtin
 run bin/marvis say -o builtin2.wav hi
 same 'built-in voice, beside the build folder' builtin2.wav a.wav
+
+if [ -d "$root/models/builtin" ]; then
+    works 'the built-in voice of the repository' say --model "$root/models/builtin" -q --seed 1 \
+        --max-seconds 2 -o voice.wav --stats stats.json 'Hello there.'
+    is 'the built-in voice: speaks' 1 "$(stat_of n_frames | awk '{print ($1 >= 5)}')"
+    works 'the built-in voice: one thread' say --model "$root/models/builtin" -q --seed 1 \
+        --max-seconds 2 -o voice1.wav --threads 1 'Hello there.'
+    same 'the built-in voice: the same with one thread' voice.wav voice1.wav
+else
+    skip 'no built-in voice in the repository'
+fi

@@ -79,9 +79,7 @@ static inline void golden_open(golden *g, const char *relative) {
     g->n_frames = (size_t)mv_safetensors_find(&g->file, "codes")->shape[0];
 }
 
-static inline void golden_close(golden *g) {
-    mv_safetensors_close(&g->file);
-}
+static inline void golden_close(golden *g) { mv_safetensors_close(&g->file); }
 
 /* Decodes in calls of `chunk` frames (0: of 1..9 at random) with a decoder made for max_frames. */
 static inline void decode_chunked(const mv_mimi *mimi, const mv_exec *exec, int n_codebooks,

@@ -461,8 +461,8 @@ static void trap_36_positions_without_end(void **ctx) {
 
 /* ---- the stream as a whole ---- */
 
-/* The same codes for ever settle once both layers' windows are full (upsampling makes odd steps differ
- * from even ones): frames become equal, without steps at the borders of chunks. */
+/* The same codes for ever settle once both layers' windows are full (upsampling makes odd steps
+ * differ from even ones): frames become equal, without steps at the borders of chunks. */
 static void trap_37_constant_codes_settle(void **ctx) {
     (void)ctx;
     enum { N = 290, SETTLED = 256 };
@@ -557,6 +557,35 @@ static void trap_43_samples_are_not_clamped(void **ctx) {
     golden_close(&g);
 }
 
+/* The tap of latents serves one call, and a reset takes it away. */
+static void tap_serves_one_call(void **ctx) {
+    (void)ctx;
+    const mv_mimi_config config = tiny_config();
+    const size_t n = 2 * (size_t)config.latent;
+    const mv_exec exec = best_exec();
+    marvis_error err;
+    golden g;
+    golden_open(&g, TINY_GOLDEN);
+    mv_mimi *mimi = load_mimi(TINY_MOSHI, &config);
+    mv_mimi_decoder *decoder;
+    float *pcm = floats((size_t)mv_mimi_frame_samples(&config)), *latents = floats(3 * n);
+    assert_ok(mv_mimi_decoder_create(mimi, config.n_codebooks, 8, &decoder, &err), err);
+    mv_mimi_decoder_tap(decoder, latents);
+    mv_mimi_decode(decoder, &exec, g.codes, 1, pcm);
+    mv_mimi_decode(decoder, &exec, g.codes, 1, pcm);
+    assert_true(latents[n - 1] != 0);
+    mv_mimi_decoder_tap(decoder, latents + 2 * n);
+    mv_mimi_decoder_reset(decoder);
+    mv_mimi_decode(decoder, &exec, g.codes, 1, pcm);
+    for (size_t i = n; i < 3 * n; i++)
+        assert_float_equal(latents[i], 0, 0);
+    mv_mimi_decoder_destroy(&decoder);
+    free(pcm);
+    free(latents);
+    mv_mimi_destroy(&mimi);
+    golden_close(&g);
+}
+
 static void decode_allocates_nothing(void **ctx) {
     (void)ctx;
     const mv_mimi_config config = tiny_config();
@@ -637,6 +666,7 @@ int main(void) {
         cmocka_unit_test(trap_38_reset_equals_new),
         cmocka_unit_test(trap_41_decoder_is_causal),
         cmocka_unit_test(trap_43_samples_are_not_clamped),
+        cmocka_unit_test(tap_serves_one_call),
         cmocka_unit_test(decode_allocates_nothing),
         cmocka_unit_test(decoder_arguments_are_checked),
         cmocka_unit_test(decoder_survives_failing_allocations),

@@ -125,9 +125,7 @@ void mv_mimi_decoder_reset(mv_mimi_decoder *d) {
     d->tap = NULL;
 }
 
-void mv_mimi_decoder_tap(mv_mimi_decoder *d, float *latents) {
-    d->tap = latents;
-}
+void mv_mimi_decoder_tap(mv_mimi_decoder *d, float *latents) { d->tap = latents; }
 
 /* Where a chunk for this convolution begins in its buffer. */
 static float *body(const mv_conv *conv, float *buffer) {

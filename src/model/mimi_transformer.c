@@ -79,9 +79,7 @@ void mv_mimi_stream_deinit(mv_mimi_stream *stream) {
 }
 
 /* The rings need no clearing: only positions stored since are read. */
-void mv_mimi_stream_reset(mv_mimi_stream *stream) {
-    stream->position = 0;
-}
+void mv_mimi_stream_reset(mv_mimi_stream *stream) { stream->position = 0; }
 
 typedef struct attention_job {
     const mv_mimi_stream *stream;

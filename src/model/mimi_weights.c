@@ -90,13 +90,9 @@ void mv_mimi_destroy(mv_mimi **mimi_ptr) {
     *mimi_ptr = NULL;
 }
 
-const mv_mimi_config *mv_mimi_config_of(const mv_mimi *mimi) {
-    return &mimi->config;
-}
+const mv_mimi_config *mv_mimi_config_of(const mv_mimi *mimi) { return &mimi->config; }
 
-static size_t matrix_bytes(const mv_matrix *m) {
-    return m->n_rows * m->row_bytes;
-}
+static size_t matrix_bytes(const mv_matrix *m) { return m->n_rows * m->row_bytes; }
 
 static size_t conv_bytes(const mv_conv *conv) {
     return matrix_bytes(&conv->w) + (conv->bias ? (size_t)conv->out * sizeof(float) : 0);

@@ -70,8 +70,8 @@ marvis_status mv_conv_init_transposed(mv_conv *conv, const float *weight, const 
         mv_conv_deinit(conv);
         return status;
     }
-    /* Input t - d reaches output t*s + j through tap d*s + j; taps past the kernel stay 0. Channel by
-     * channel of the output, so that the packing reads whole taps and writes along rows. */
+    /* Input t - d reaches output t*s + j through tap d*s + j; taps past the kernel stay 0. Channel
+     * by channel of the output, so that the packing reads whole taps and writes along rows. */
     float *w = conv->w.owned;
     for (size_t o = 0; o < no; o++)
         for (size_t i = 0; i < ni; i++)

@@ -118,9 +118,7 @@ static void add_code_point(text *t, uint32_t cp) {
     }
 }
 
-static size_t below(uint64_t *r, size_t n) {
-    return (size_t)(test_random(r) % n);
-}
+static size_t below(uint64_t *r, size_t n) { return (size_t)(test_random(r) % n); }
 
 static void add_swapped_case(text *t, const char *s, size_t n, uint64_t bits) {
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-"""Trains the small tokenizers of tests/data/tokenizers and writes what the `tokenizers` library makes
-of many hostile texts to tests/golden/tokenizer.json, for tests/test_tokenizer.c.
+"""Trains the small tokenizers of tests/data/tokenizers and writes what the `tokenizers` library
+makes of many hostile texts to tests/golden/tokenizer.json, for tests/test_tokenizer.c.
 
 Texts are not stored: both sides make them from the same seeded generator (make_text here,
 case_text there) over the table of fragments in the golden file. Of every block of 25 texts the file
@@ -230,12 +230,12 @@ def added_tokens(llama):
 def variants(llama):
     """(name, base, patch of the file, patch of its model, number of texts)"""
     out = [("smollm", "smollm", {}, {}, 20000), ("llama", "llama", {}, {}, 20000)]
-    prefix = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    prefix = {**BYTE_LEVEL, "add_prefix_space": True, "use_regex": True}
     digits = {"type": "Digits", "individual_digits": True}
     out += [
         ("prefix space", "smollm", sequence(digits, prefix), {}, 2000),
-        ("prefix space, added tokens", "llama", {"pre_tokenizer": prefix, **added_tokens(llama)}, {},
-         1000),
+        ("prefix space, added tokens", "llama",
+         {"pre_tokenizer": prefix, **added_tokens(llama)}, {}, 1000),
         ("merges not ignored", "llama", {}, {"ignore_merges": False}, 1000),
         ("merges ignored", "smollm", {}, {"ignore_merges": True}, 500),
         ("unknown token", "smollm", {}, {"unk_token": "<|endoftext|>"}, 1000),
@@ -243,18 +243,19 @@ def variants(llama):
          {"unk_token": "<|endoftext|>", "fuse_unk": True}, 1000),
         ("added tokens", "llama", added_tokens(llama), {}, 4000),
         ("digits in runs", "smollm",
-         sequence({"type": "Digits", "individual_digits": False}, {**prefix, "add_prefix_space": False}),
-         {}, 500),
+         sequence({"type": "Digits", "individual_digits": False},
+                  {**BYTE_LEVEL, "use_regex": True}), {}, 500),
         ("bytes first", "llama", sequence(BYTE_LEVEL, split({"String": "\u0120"}, "MergedWithNext"),
                                           digits), {}, 500),
     ]
-    regexes = [r"\s+", r"[^\S\n]", r"\w+|[^\w\s]+", r"\W", r"[\w-]+", r"(?i:'s|k|[a-f]|st?e)+", r"a*",
-               r"^.*$", r"\p{Lu}[\p{Ll}\p{M}]*|\P{L}|\p{^N}{2,3}", r"\d{2,}|\D\u00e9", r"(?<=a)n|(?<!\s)e",
+    regexes = [r"\s+", r"[^\S\n]", r"\w+|[^\w\s]+", r"\W", r"[\w-]+", r"(?i:'s|k|[a-f]|st?e)+",
+               r"a*", r"^.*$", r"\p{Lu}[\p{Ll}\p{M}]*|\P{L}|\p{^N}{2,3}", r"\d{2,}|\D\u00e9",
+               r"(?<=a)n|(?<!\s)e",
                r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|"
                r"\s+(?!\S)|\s+",
-               r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|"
-               r"\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+               r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}|"
+               r" ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
                r"(?>\p{P}+)|\A\s|\s\z|\s\Z|\x{4e00}-|\x41", r"[.,;:!?\-\]\[^\\]+|\+|\||\/"]
     patterns = [{"Regex": r} for r in regexes] + [{"String": s} for s in ("an", "", ".", "\\E(", " ")]
     for pattern in patterns:
@@ -309,8 +310,9 @@ def main():
         f.write("{\n")
         for i, (key, value) in enumerate(golden.items()):
             text = json.dumps(value, separators=(",", ":"))
-            if key in ("sets", "hand"):
-                text = "[\n" + ",\n".join(json.dumps(v, separators=(",", ":")) for v in value) + "\n]"
+            if key in ("sets", "hand"):  # a line for each
+                lines = [json.dumps(v, separators=(",", ":")) for v in value]
+                text = "[\n" + ",\n".join(lines) + "\n]"
             f.write(f'"{key}":{text}{"," if i + 1 < len(golden) else ""}\n')
         f.write("}\n")
     print(f"{len(sets)} sets, {sum(s['n'] for s in sets)} texts, {len(SWEEP)} code points, "

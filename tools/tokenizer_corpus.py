@@ -1,21 +1,23 @@
-"""What the small tokenizers are trained on, and the fragments that hostile texts are made of; written
-for this project. Used by make_tokenizers.py."""
+"""What the small tokenizers are trained on, and the fragments that hostile texts are made of;
+written for this project. Used by make_tokenizers.py."""
 
 import unicodedata
 
 NOUNS = """voice speaker garden river station window morning evening coffee bread engine letter number
-frame sample codebook token model network memory thread kernel buffer question answer story music piano
-village teacher doctor winter summer mountain island friend family kitchen market bridge train ticket
-picture camera paper pencil computer keyboard screen language sentence word syllable breath silence
-weather cloud rain thunder lightning forest animal horse rabbit spider orange lemon potato tomato sugar
-pepper dinner breakfast journey traveller stranger neighbour council government history science theatre
-hospital library university message telephone channel signal noise spectrum filter window latency""".split()
+frame sample codebook token model network memory thread kernel buffer question answer story
+music piano village teacher doctor winter summer mountain island friend family kitchen market
+bridge train ticket picture camera paper pencil computer keyboard screen language sentence word
+syllable breath silence weather cloud rain thunder lightning forest animal horse rabbit spider
+orange lemon potato tomato sugar pepper dinner breakfast journey traveller stranger neighbour
+council government history science theatre hospital library university message telephone channel
+signal noise spectrum filter window latency""".split()
 VERBS = """speaks listens answers walks opens closes remembers forgets begins stops decodes samples reads
-writes sings whispers travels follows changes improves measures compares returns holds carries builds
-breaks repairs explains understands promises arrives leaves drinks cooks watches hears imagines""".split()
+writes sings whispers travels follows changes improves measures compares returns holds carries
+builds breaks repairs explains understands promises arrives leaves drinks cooks watches hears
+imagines""".split()
 ADJECTIVES = """quiet loud small large ancient modern bright dark gentle rapid slow careful honest strange
-familiar beautiful expensive simple complicated natural electric frozen warm golden silver broken empty
-thirsty hungry patient curious ordinary remarkable""".split()
+familiar beautiful expensive simple complicated natural electric frozen warm golden silver
+broken empty thirsty hungry patient curious ordinary remarkable""".split()
 PLACES = """in the garden|at the station|under the bridge|behind the library|near the river|on the island|
 during the winter|before breakfast|after the concert|without a ticket|between two windows|
 with great care|for the third time|as far as anyone knows|over the telephone""".replace("\n", "").split("|")
@@ -45,7 +47,8 @@ CODE = [
     "SELECT name, count(*) FROM voices WHERE id >= 10 GROUP BY name;",
     "<p class=\"note\">100% sure &amp; done</p>", "https://example.org/a/b?c=d&e=f#g",
     "x = {'key': [1, 2, 3], \"other\": None}  # comment", "#include <stdio.h>\n#define MAX 100\n",
-    "\tmov eax, [ebx+4*ecx]\n\tret\n", "$HOME/bin:~/lib:/usr/share @user ^caret `tick` |pipe| \\back\\",
+    "\tmov eax, [ebx+4*ecx]\n\tret\n",
+    "$HOME/bin:~/lib:/usr/share @user ^caret `tick` |pipe| \\back\\",
     "".join(map(chr, range(0x21, 0x7F))), "while True:\n        step(); wait(0.5)\n\n\n", "a+b-c*d/e%f=g;h:i,j.k!l?m_n@o#p$q^r&s(t)u{v}w[x]y<z>"]
 EMOJI = ["🙂", "🎉", "👍🏽", "👩‍👩‍👧‍👦", "🇩🇪", "❤️", "🏴‍☠️", "1️⃣"]
 

@@ -9,10 +9,10 @@
 
 typedef struct mv_tokenizer mv_tokenizer;
 
-/* Parses the JSON text of a tokenizer.json; `path` is for messages. ERR_TOKENIZER names the file, the
- * key and what was expected. Supported: model BPE (byte-level; merges as "a b" or ["a","b"];
- * ignore_merges; unk_token), pre_tokenizer ByteLevel, Digits, Split, Sequence, normalizer null or an
- * empty Sequence (NFC is refused), added_tokens, post_processor TemplateProcessing / ByteLevel /
+/* Parses the JSON text of a tokenizer.json; `path` is for messages. ERR_TOKENIZER names the file,
+ * the key and what was expected. Supported: model BPE (byte-level; merges as "a b" or ["a","b"];
+ * ignore_merges; unk_token), pre_tokenizer ByteLevel, Digits, Split, Sequence, normalizer null or
+ * an empty Sequence (NFC is refused), added_tokens, post_processor TemplateProcessing / ByteLevel /
  * Sequence. Patterns see the Unicode tables of the PCRE2 in use (10.42: Unicode 14): of the code
  * points assigned since, `tokenizers` knows 9272 letters and 133 digits more. */
 MV_CHECK marvis_status mv_tokenizer_parse(const char *json, size_t len, const char *path,
@@ -35,8 +35,8 @@ int32_t mv_tokenizer_n_ids(const mv_tokenizer *tokenizer);
 /* Id of a token by its content in the vocabulary or the added tokens; -1 when absent. */
 int32_t mv_tokenizer_id(const mv_tokenizer *tokenizer, const char *content);
 
-/* BOS and EOS around a segment. Taken from the post_processor's single template (leading and trailing
- * special token); -1 when the template has none. */
+/* BOS and EOS around a segment. Taken from the post_processor's single template (leading and
+ * trailing special token); -1 when the template has none. */
 int32_t mv_tokenizer_template_bos(const mv_tokenizer *tokenizer);
 int32_t mv_tokenizer_template_eos(const mv_tokenizer *tokenizer);
 

@@ -187,15 +187,17 @@ def mlx_trace(model, tokens, mask, frames):
 
 
 def unpack_bits(packed, bits, n_cols):
-    """packed uint32 [out, n]: the integers [out, n_cols], read bit by bit from the byte stream."""
-    stream = np.unpackbits(packed.view(np.uint8).reshape(packed.shape[0], -1), axis=1,
-                           bitorder="little")[:, :n_cols * bits]
-    fields = stream.reshape(packed.shape[0], n_cols, bits).astype(np.int64)
-    return (fields << np.arange(bits)).sum(-1)
+    """packed uint32 [out, n]: the integers [out, n_cols]. A row is a little-endian stream of bits; a
+    field of at most 8 bits lies in one byte or two."""
+    stream = packed.view(np.uint8).reshape(packed.shape[0], -1)
+    stream = np.pad(stream, ((0, 0), (0, 1))).astype(np.uint16)
+    first = np.arange(n_cols) * bits
+    two = stream[:, first // 8] | stream[:, first // 8 + 1] << 8
+    return two >> (first % 8).astype(np.uint16) & np.uint16((1 << bits) - 1)
 
 
 def dequantise(packed, scales, biases, bits, group):
     """float64 values of an affine matrix; scales, biases [out, in/group] float."""
-    q = unpack_bits(packed, bits, scales.shape[1] * group)
-    return (q * np.repeat(scales.astype(np.float64), group, 1)
-            + np.repeat(biases.astype(np.float64), group, 1))
+    q = unpack_bits(packed, bits, scales.shape[1] * group).reshape(*scales.shape, group)
+    value = q * scales.astype(np.float64)[..., None] + biases.astype(np.float64)[..., None]
+    return value.reshape(packed.shape[0], -1)

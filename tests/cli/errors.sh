@@ -129,8 +129,8 @@ verify_failure 'closed pipe' 1 'standard output'
 # A full disk, played by a limit on the size of files (in units of 512 or 1024 bytes).
 for extension in wav raw flac opus mp3; do
     (
-        ulimit -f 8
-        "$marvis" say --model "$models/endless" -o x.$extension --temperature 50 --no-guard \
+        ulimit -f 2
+        "$marvis" say --model "$models/endless" -o x.$extension --seed 1 --temperature 50 --no-guard \
             --max-seconds 20 hi 2> "$temp/err"
         echo $? > "$temp/status"
     )

@@ -35,9 +35,12 @@ void cli_catch_signals(void) {
     sigemptyset(&ignore.sa_mask);
     for (int i = 0; i < N_ENDING; i++) {
         struct sigaction before;
-        /* What whoever started us ignores (nohup, a shell's background job) stays ignored. */
-        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(ending[i], &action, NULL);
+        /* A hang-up that nohup ignores stays ignored. The others are always taken: a script's
+         * background jobs start with SIGINT ignored, and `kill -INT` must reach them all the same. */
+        if (ending[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 &&
+            before.sa_handler == SIG_IGN)
+            continue;
+        sigaction(ending[i], &action, NULL);
     }
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);

@@ -196,6 +196,14 @@ static const good_file good_files[] = {
      -1,
      3,
      {0, 3, 2}},
+    /* normalized is the default, and such tokens are searched after the others */
+    {WITH_ADDED(
+         "[{\"id\":3,\"content\":\"xx\"},{\"id\":4,\"content\":\"x\",\"normalized\":false}]"),
+     "xx",
+     -1,
+     -1,
+     2,
+     {4, 4}},
     {WITH_REGEX("(a+)+$|\\\\u0062"), "ab", -1, -1, 2, {0, 1}},
     {TEMPLATE("[" SEQ_A "]"), "a", -1, -1, 1, {0}},
     {TEMPLATE("[" TOKEN("a") "," SEQ_A "]"), "a", 0, -1, 1, {0}},
@@ -227,7 +235,27 @@ static void test_good_files(void **state) {
         mv_tokenizer_destroy(&t);
         assert_null(t);
     }
-    assert_int_equal(n, 12);
+    assert_int_equal(n, 13);
+}
+
+/* A special token that stays text still hides the tokens inside it. */
+static void test_special_token_as_text(void **state) {
+    (void)state;
+    static const char json[] = WITH_ADDED(
+        "[{\"id\":3,\"content\":\"axb\",\"special\":true},{\"id\":4,\"content\":\"x\"}]");
+    static const int32_t want[2][2] = {{2, 4}, {3, 4}};
+    mv_tokenizer *t;
+    marvis_error err;
+    assert_ok(mv_tokenizer_parse(json, strlen(json), "good.json", &t, &err), err);
+    for (int parse_special = 0; parse_special < 2; parse_special++) {
+        int32_t *ids;
+        size_t n;
+        assert_ok(mv_tokenizer_encode(t, "axbx", 4, parse_special, &ids, &n, &err), err);
+        assert_int_equal(n, 2);
+        assert_memory_equal(ids, want[parse_special], sizeof want[0]);
+        mv_free(ids);
+    }
+    mv_tokenizer_destroy(&t);
 }
 
 /* A pattern that backtracks without bounds is an error where it meets a text that makes it. */
@@ -309,9 +337,13 @@ static void test_load_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_good_files),
-        cmocka_unit_test(test_runaway_regex), cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_missing_file),  cmocka_unit_test(test_load_without_memory),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_good_files),
+        cmocka_unit_test(test_special_token_as_text),
+        cmocka_unit_test(test_runaway_regex),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_load_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

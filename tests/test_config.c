@@ -321,7 +321,7 @@ static void shape_add(shape_file *f, const char *name, const char *type, int siz
 /* A matrix [rows][cols], in bf16 or as 4-bit triple. */
 static void shape_matrix(shape_file *f, bool quantised, const char *module, int64_t rows,
                          int64_t cols) {
-    char name[128];
+    char name[160];
     snprintf(name, sizeof name, "%s.weight", module);
     if (!quantised) {
         shape_add(f, name, "BF16", 2, rows, cols, 0);

@@ -149,11 +149,12 @@ class Comparison:
         stored = dtype or f"{layout[4]}-bit, group {GROUP}"
         source = "transformers" if dtype else "transformers on dequantised weights" + (
             "" if weights == "f32" else " rounded to bf16")
-        show(f"{layout.split('-')[0] if not dtype else layout} against {source}", stored,
+        name = layout if dtype else "mlx"
+        show(f"layout {name} against {source}", stored,
              {"f32": "f32", "auto": dtype or "bf16"}[weights], *stages(ours, reference))
         if not dtype and weights == "f32":
             mlx = mlx_reference(folder, self.dims, self.case, int(layout[4]))
-            show("mlx against mlx-audio", stored, "f32", *stages(ours, mlx))
+            show("layout mlx against mlx-audio", stored, "f32", *stages(ours, mlx))
         return folder
 
 

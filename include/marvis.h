@@ -248,7 +248,9 @@ typedef struct marvis_chunk {
  * as many each time up to chunk_frames; the last one before a stop may be shorter. The size of the
  * chunks does not change a sample. The first call also runs the prompt. Once it has reported a stop
  * it reports the same again, until marvis_session_reset. ERR_INPUT: the text is empty;
- * ERR_TOO_LONG: it does not fit beside max_frames. */
+ * ERR_TOO_LONG: it does not fit beside max_frames; ERR_TENSOR: the checkpoint computes numbers that
+ * are none. After an error the utterance is over: the same status comes back until the session is
+ * reset. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_step(marvis_session *session,
                                                           marvis_chunk *chunk, marvis_error *err);
 

@@ -1,6 +1,7 @@
 /* automaton.c - see automaton.h. */
 #include "automaton.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ void automaton_write(const automaton *a, const char *folder) {
     const float strong = 10, weak = 5;
     float *text = add(&f, "text_embeddings.weight", 2, a->text_vocab, width, 0);
     for (int t = 0; t < a->text_vocab; t++)
-        text[(size_t)t * (size_t)width + (size_t)text_dim] = 1;
+        text[(size_t)t * (size_t)width + (size_t)text_dim] = a->broken_text ? NAN : 1;
     float *audio = add(&f, "audio_embeddings.weight", 2, (int64_t)n * vocab, width, 0);
     for (int r = 0; r < n * vocab; r++)
         audio[(size_t)r * (size_t)width + (size_t)r] = 1;

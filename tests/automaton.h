@@ -5,6 +5,7 @@
 #ifndef MV_TESTS_AUTOMATON_H
 #define MV_TESTS_AUTOMATON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { AUTOMATON_MAX_CODEBOOKS = 32, AUTOMATON_MAX_VOCAB = 128 };
@@ -15,7 +16,8 @@ typedef struct automaton {
     int next[AUTOMATON_MAX_VOCAB]; /* codebook 0 after a frame with that codebook 0 */
     /* below[i][k]: codebook i+1 when codebook i is k */
     int below[AUTOMATON_MAX_CODEBOOKS - 1][AUTOMATON_MAX_VOCAB];
-    int second_best; /* >= 0: a code that comes second everywhere; -1: none */
+    bool broken_text; /* the text table holds NaN */
+    int second_best;  /* >= 0: a code that comes second everywhere; -1: none */
 } automaton;
 
 /* Writes model.safetensors (original layout, f32), config.json and tokenizer.json (the 256 bytes,

@@ -330,6 +330,16 @@ static void trap_07_generation_config_beats_the_defaults(void **state) {
         marvis_model_destroy(&model);
     }
     assert_int_equal(n, 5);
+    /* a configuration that is named does not put the generation_config beside the weights aside */
+    char config[600];
+    snprintf(config, sizeof config, "%s/config.json", folder);
+    settings.config = config;
+    marvis_model *model;
+    assert_ok(marvis_model_open(engine, folder, &settings, &model, &err), err);
+    marvis_session_settings s;
+    marvis_session_settings_init(&s, model);
+    assert_true(s.depth.temperature == 0);
+    marvis_model_destroy(&model);
     marvis_engine_destroy(&engine);
 }
 
@@ -405,6 +415,31 @@ static void guard_stops_runaways(void **state) {
     out = speak(f.model, &s);
     assert_int_equal(out->stop, MARVIS_STOP_RUNAWAY);
     assert_true(out->n_frames >= 20 && out->n_frames <= 26);
+    close_fixture(&f);
+}
+
+/* A checkpoint with numbers that are none: the step fails, and goes on failing without running on. */
+static void a_failed_utterance_stays_failed(void **state) {
+    (void)state;
+    automaton a = plain();
+    a.broken_text = true;
+    fixture f = open_automaton(&a, 1);
+    marvis_session_settings s = greedy(f.model);
+    marvis_session *session;
+    marvis_error err;
+    marvis_chunk chunk;
+    assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
+    for (int utterance = 0; utterance < 2; utterance++) {
+        assert_ok(marvis_session_push_text(session, "Hi", 2, &err), err);
+        for (int i = 0; i < 3 * s.max_frames; i++) {
+            assert_int_equal(marvis_session_step(session, &chunk, &err), MARVIS_ERR_TENSOR);
+            assert_int_equal(chunk.n_frames, 0);
+            assert_non_null(strstr(err.message, i ? "reset" : "checkpoint is damaged"));
+        }
+        assert_int_equal(marvis_session_push_text(session, "x", 1, &err), MARVIS_ERR_CALL);
+        marvis_session_reset(session, 0);
+    }
+    marvis_session_destroy(&session);
     close_fixture(&f);
 }
 
@@ -596,6 +631,7 @@ int main(void) {
         cmocka_unit_test(trap_45_a_seed_gives_the_same_codes),
         cmocka_unit_test(trap_30_prompts_too_long_are_refused),
         cmocka_unit_test(guard_stops_runaways),
+        cmocka_unit_test(a_failed_utterance_stays_failed),
         cmocka_unit_test(cancel_stops),
         cmocka_unit_test(empty_texts_are_refused),
         cmocka_unit_test(settings_out_of_range_are_named),

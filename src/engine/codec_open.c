@@ -2,6 +2,7 @@
 #include "engine/codec_open.h"
 
 #include "base/memory.h"
+#include "format/json.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -16,8 +17,12 @@ static marvis_status read_codec_config(const char *path, mv_mimi_config *config,
     char *json;
     size_t len;
     MV_TRY(mv_file_read(path, MAX_CONFIG, &json, &len, err));
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
-    marvis_status status = MARVIS_OK;
+    json_t *root = NULL;
+    marvis_status status = mv_json_load(json, len, path, 0, &root, err);
+    if (status != MARVIS_OK) {
+        mv_free(json);
+        return status;
+    }
     if (json_is_object(json_object_get(root, "codec_config"))) {
         mv_csm_config csm = {0};
         status = mv_csm_config_parse(json, len, path, &csm, err);

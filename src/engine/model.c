@@ -27,8 +27,10 @@ static marvis_status parse_file(const char *path, parse_fn parse, mv_csm_config 
     return status;
 }
 
-static marvis_status read_config(const marvis_model *model, const marvis_model_settings *settings,
-                                 mv_csm_config *config, marvis_error *err) {
+/* The configuration: the one that was named, the one beside the weights, or the row that their shapes
+ * match. */
+static marvis_status choose_config(const marvis_model *model, const marvis_model_settings *settings,
+                                   mv_csm_config *config, marvis_error *err) {
     const char *path = model->files.config;
     if (settings->config) {
         if (mv_file_exists(settings->config))
@@ -41,10 +43,17 @@ static marvis_status read_config(const marvis_model *model, const marvis_model_s
         else
             return mv_csm_config_flavour(settings->config, config, err);
     }
-    if (path)
-        MV_TRY(parse_file(path, mv_csm_config_parse, config, err));
-    else
-        MV_TRY(mv_csm_config_match(model->ckpt, config, err));
+    if (path) return parse_file(path, mv_csm_config_parse, config, err);
+    MV_TRY(mv_csm_config_match(model->ckpt, config, err));
+    mv_log(model->engine, MARVIS_LOG_WARNING,
+           "%s: no config.json beside it; %s. Give --config if that is wrong", model->files.weights,
+           config->source);
+    return MARVIS_OK;
+}
+
+static marvis_status read_config(const marvis_model *model, const marvis_model_settings *settings,
+                                 mv_csm_config *config, marvis_error *err) {
+    MV_TRY(choose_config(model, settings, config, err));
     marvis_status status = MARVIS_OK;
     if (model->files.generation_config)
         status =
@@ -53,12 +62,19 @@ static marvis_status read_config(const marvis_model *model, const marvis_model_s
     return status;
 }
 
+static bool has_prefix(const mv_checkpoint *ckpt, const char *prefix) {
+    for (size_t i = 0; i < mv_checkpoint_n_tensors(ckpt); i++)
+        if (strncmp(mv_checkpoint_tensor(ckpt, i)->name, prefix, strlen(prefix)) == 0) return true;
+    return false;
+}
+
 static marvis_status bind_codec(marvis_model *model, const marvis_model_settings *settings,
                                 marvis_error *err) {
     static const char prefix[] = "codec_model.";
     const mv_csm_config *config = &model->csm.config;
     const char *weights = mv_checkpoint_path(model->ckpt);
-    if (settings->no_codec || settings->codec || !mv_mimi_detect(model->ckpt, prefix)) {
+    /* a codec that is there but incomplete fails in mv_mimi_load: it is not passed over */
+    if (settings->no_codec || settings->codec || !has_prefix(model->ckpt, prefix)) {
         mv_checkpoint_ignore_prefix(model->ckpt, prefix);
         if (settings->no_codec) return MARVIS_OK;
         const mv_mimi_config *expected = config->has_codec ? &config->codec : NULL;

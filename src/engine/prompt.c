@@ -7,38 +7,54 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Families whose published engines put BOS and EOS in by code, whatever the file's template says.
- */
+/* Tokens around a segment in the two families, for fine-tuned models whose vocabulary has grown and
+ * whose tokenizer.json has no template. */
 static const struct {
-    const char *name, *bos, *eos;
-} families[] = {
-    {"Marvis (SmolLM2)", "<|im_start|>", "<|im_end|>"},
-    {"CSM (Llama 3)", "<|begin_of_text|>", "<|end_of_text|>"},
-};
+    const char *bos, *eos;
+} families[] = {{"<|im_start|>", "<|im_end|>"}, {"<|begin_of_text|>", "<|end_of_text|>"}};
+
+static bool by_content(const mv_tokenizer *tokenizer, int32_t *bos, int32_t *eos) {
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        *bos = mv_tokenizer_id(tokenizer, families[i].bos);
+        *eos = mv_tokenizer_id(tokenizer, families[i].eos);
+        if (*bos >= 0 && *eos >= 0) return true;
+    }
+    return false;
+}
+
+/* In this order: what Marvis and CSM are trained with, the file's template, the families' tokens, and
+ * the ids of config.json. */
+static bool choose_ids(marvis_model *model) {
+    const mv_csm_config *config = &model->csm.config;
+    int32_t bos = mv_tokenizer_template_bos(model->tokenizer);
+    int32_t eos = mv_tokenizer_template_eos(model->tokenizer);
+    int known_bos, known_eos;
+    if (mv_csm_known_text_ids(config->text_vocab, &known_bos, &known_eos)) {
+        bool has_template = bos >= 0 || eos >= 0;
+        if (has_template && (bos != known_bos || eos != known_eos))
+            mv_log(model->engine, MARVIS_LOG_WARNING,
+                   "%s: its template has BOS %d and EOS %d; using %d and %d, with which models of "
+                   "this vocabulary are trained",
+                   model->files.tokenizer, (int)bos, (int)eos, known_bos, known_eos);
+        bos = known_bos;
+        eos = known_eos;
+    } else if ((bos < 0 || eos < 0) && !by_content(model->tokenizer, &bos, &eos)) {
+        bos = config->bos_id;
+        eos = config->eos_id;
+    }
+    model->bos = bos;
+    model->eos = eos;
+    return bos >= 0 && eos >= 0;
+}
 
 marvis_status mv_prompt_bind(marvis_model *model, marvis_error *err) {
     const mv_tokenizer *tokenizer = model->tokenizer;
     const char *path = model->files.tokenizer;
-    int32_t bos = mv_tokenizer_template_bos(tokenizer), eos = mv_tokenizer_template_eos(tokenizer);
-    model->bos = bos;
-    model->eos = eos;
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        int32_t family_bos = mv_tokenizer_id(tokenizer, families[i].bos);
-        int32_t family_eos = mv_tokenizer_id(tokenizer, families[i].eos);
-        if (family_bos < 0 || family_eos < 0) continue;
-        model->bos = family_bos;
-        model->eos = family_eos;
-        if (bos != family_bos || eos != family_eos)
-            mv_log(model->engine, MARVIS_LOG_INFO,
-                   "%s: its template has BOS %d and EOS %d; using %d and %d, as %s is trained",
-                   path, (int)bos, (int)eos, (int)family_bos, (int)family_eos, families[i].name);
-        break;
-    }
-    if (model->bos < 0 || model->eos < 0)
+    if (!choose_ids(model))
         return mv_fail(
             err, MARVIS_ERR_TOKENIZER,
-            "%s: no BOS and EOS: needs <|im_start|> and <|im_end|>, <|begin_of_text|> and "
-            "<|end_of_text|>, or a TemplateProcessing post_processor",
+            "%s: no BOS and EOS; needs a TemplateProcessing post_processor, <|im_start|> "
+            "and <|im_end|>, or bos_token_id and eos_token_id in config.json",
             path);
     int text_vocab = model->csm.config.text_vocab;
     if (mv_tokenizer_n_ids(tokenizer) > text_vocab)

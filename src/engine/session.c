@@ -164,6 +164,7 @@ void marvis_session_reset(marvis_session *s, uint64_t seed) {
     s->text_len = 0;
     s->started = false;
     s->stop = MARVIS_STOP_NONE;
+    s->failed = MARVIS_OK;
     atomic_store(&s->cancelled, false);
     mv_csm_stream_reset(&s->stream);
     mv_mimi_decoder_reset(s->decoder);
@@ -178,7 +179,7 @@ void marvis_session_cancel(marvis_session *session) { atomic_store(&session->can
 
 marvis_status marvis_session_push_text(marvis_session *s, const char *text, size_t len_bytes,
                                        marvis_error *err) {
-    if (s->started)
+    if (s->started || s->failed != MARVIS_OK)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "text after the first step: reset the session for a new utterance");
     size_t wanted;
@@ -366,7 +367,12 @@ static marvis_status advance(marvis_session *s, int *n_frames, marvis_error *err
 marvis_status marvis_session_step(marvis_session *s, marvis_chunk *chunk, marvis_error *err) {
     *chunk = (marvis_chunk){.n_codebooks = s->settings.n_codebooks};
     int n = 0;
-    if (s->stop == MARVIS_STOP_NONE) MV_TRY(advance(s, &n, err));
+    if (s->failed != MARVIS_OK)
+        return mv_fail(err, s->failed, "this utterance has failed before; reset the session");
+    if (s->stop == MARVIS_STOP_NONE) {
+        s->failed = advance(s, &n, err);
+        if (s->failed != MARVIS_OK) return s->failed;
+    }
     if (n == 0) { /* what stopped a chunk with frames in it is told by the call after */
         chunk->stop = s->stop;
         return MARVIS_OK;

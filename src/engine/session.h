@@ -18,6 +18,7 @@ struct marvis_session {
     size_t text_len, text_capacity;
     bool started;
     marvis_stop stop;
+    marvis_status failed; /* not OK: a step failed half-way; told again until reset */
     atomic_bool cancelled;
 
     mv_csm_stream stream; /* allocated at the first step, kept for the next utterance */

@@ -11,16 +11,13 @@ void mv_csm_config_defaults(mv_csm_config *config) {
     *config = (mv_csm_config){
         .audio_vocab = 2051,
         .n_codebooks = 32,
-        .codebook_eos = 0,
-        .codebook_pad = 2050,
         .bos_id = -1,
         .eos_id = -1,
-        .tied_audio_tables = true,
     };
     mv_mimi_config_init(&config->codec);
 }
 
-bool mv_csm_config_text_ids(int text_vocab, int *bos_id, int *eos_id) {
+bool mv_csm_known_text_ids(int text_vocab, int *bos_id, int *eos_id) {
     static const struct {
         int vocab, bos, eos;
     } known[] = {
@@ -201,16 +198,13 @@ static marvis_status read_counts(const mv_json_at *at, mv_csm_config *c, marvis_
     MV_TRY(mv_json_int(at, "text_vocab_size", true, 1, MV_MAX_TEXT_VOCAB, &c->text_vocab, err));
     MV_TRY(mv_json_int(at, vocab, true, 2, MV_MAX_AUDIO_VOCAB, &c->audio_vocab, err));
     MV_TRY(mv_json_int(at, books, true, 2, MV_MAX_CODEBOOKS, &c->n_codebooks, err));
-    int last = c->audio_vocab - 1;
-    if (c->codebook_pad > last) c->codebook_pad = last;
-    MV_TRY(mv_json_int(at, "codebook_eos_token_id", false, 0, last, &c->codebook_eos, err));
-    return mv_json_int(at, "codebook_pad_token_id", false, 0, last, &c->codebook_pad, err);
+    int eos = 0; /* the frame of zeros that ends an utterance */
+    return mv_json_int(at, "codebook_eos_token_id", false, 0, 0, &eos, err);
 }
 
-/* The known tokenizers' ids are certain; a config of Marvis may still carry the ids of CSM's class
- * defaults. For other vocabularies the config's ids count when the vocabulary has them. */
+/* A config of Marvis may carry the ids of CSM's class defaults: they count only when the vocabulary has
+ * them. */
 static void read_text_ids(const mv_json_at *at, mv_csm_config *c) {
-    if (mv_csm_config_text_ids(c->text_vocab, &c->bos_id, &c->eos_id)) return;
     const json_t *bos = mv_json_get(at, "bos_token_id"), *eos = mv_json_get(at, "eos_token_id");
     if (!json_is_integer(bos) || !json_is_integer(eos)) return;
     json_int_t b = json_integer_value(bos), e = json_integer_value(eos);
@@ -285,7 +279,6 @@ static marvis_status read_all(const mv_json_at *at, mv_csm_config *c, marvis_err
     MV_TRY(read_towers(at, c, err));
     read_text_ids(at, c);
     MV_TRY(mv_json_bool(at, "speaker_prefix_space", &c->speaker_prefix_space, err));
-    MV_TRY(mv_json_bool(at, "tie_codebooks_embeddings", &c->tied_audio_tables, err));
     MV_TRY(read_quantization(at, &c->quant, err));
     MV_TRY(mv_json_object(at, "codec_config", &codec, err));
     if (!codec) return MARVIS_OK;

@@ -20,15 +20,12 @@ typedef struct mv_generation_config {
 } mv_generation_config;
 
 typedef struct mv_csm_config {
-    int text_vocab;   /* Vt */
-    int audio_vocab;  /* V = 2051 */
-    int n_codebooks;  /* 32 */
-    int codebook_eos; /* 0 */
-    int codebook_pad; /* 2050 */
+    int text_vocab;  /* Vt */
+    int audio_vocab; /* V = 2051 */
+    int n_codebooks; /* 32 */
     mv_llama_config backbone, depth;
-    int bos_id, eos_id;        /* text ids around a segment; -1: take the tokenizer's template */
+    int bos_id, eos_id;        /* bos_token_id, eos_token_id of config.json; -1: not given */
     bool speaker_prefix_space; /* "[0] text" (Miso fork) */
-    bool tied_audio_tables;    /* tie_codebooks_embeddings */
     mv_quant_config quant;
     bool has_codec;       /* codec_config present (transformers) */
     mv_mimi_config codec; /* valid when has_codec, else Mimi's own numbers */
@@ -36,6 +33,10 @@ typedef struct mv_csm_config {
     char source[128]; /* "config.json", "flavour marvis-250m", "shapes matched marvis-250m" */
     void *json;       /* owned json_t *, kept alive for quant.overrides */
 } mv_csm_config;
+
+/* BOS and EOS of the tokenizers that CSM and Marvis are trained with, by the size of their vocabulary,
+ * whatever a file says (published ones disagree); false: another vocabulary. */
+bool mv_csm_known_text_ids(int text_vocab, int *bos_id, int *eos_id);
 
 /* Reads config.json text. Every number is range-checked; ERR_CONFIG names path and key. */
 MV_CHECK marvis_status mv_csm_config_parse(const char *json, size_t len, const char *path,

@@ -18,9 +18,6 @@
 /* Everything that does not depend on a file: ids, counts and Mimi's numbers; towers stay zero. */
 void mv_csm_config_defaults(mv_csm_config *config);
 
-/* BOS and EOS of the tokenizers that CSM and Marvis use, by vocabulary size; false: another one. */
-bool mv_csm_config_text_ids(int text_vocab, int *bos_id, int *eos_id);
-
 /* A tower by its flavour ("llama-250M"), with Llama 3 rotary scaling; false when there is none. */
 bool mv_csm_flavour_tower(const char *name, mv_llama_config *tower);
 /* "llama-1B, llama-100M, ..." */

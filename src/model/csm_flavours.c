@@ -81,7 +81,6 @@ static void fill_from_row(const row *r, mv_csm_config *config) {
     config->text_vocab = r->text_vocab;
     config->backbone = tower_config(&r->backbone, 2048);
     config->depth = tower_config(&r->depth, config->n_codebooks + 1);
-    (void)mv_csm_config_text_ids(r->text_vocab, &config->bos_id, &config->eos_id);
 }
 
 marvis_status mv_csm_config_flavour(const char *name, mv_csm_config *config, marvis_error *err) {

@@ -147,7 +147,7 @@ static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *cs
  * gigabyte from disk at every start. */
 static bool same_at_samples(const mv_tensor *a, const mv_tensor *b) {
     enum { PLACES = 1024, PLACE = 64 };
-    if (a->type != b->type || a->len_bytes != b->len_bytes) return true; /* take() judges shapes */
+    if (a->type != b->type || a->len_bytes != b->len_bytes) return false;
     if (a->len_bytes <= PLACES * PLACE) return memcmp(a->data, b->data, a->len_bytes) == 0;
     size_t step = (a->len_bytes - PLACE) / (PLACES - 1);
     for (size_t i = 0; i < PLACES; i++)
@@ -155,33 +155,35 @@ static bool same_at_samples(const mv_tensor *a, const mv_tensor *b) {
     return true;
 }
 
-/* transformers ties two copies of the audio table; a file may hold both or either. */
+/* transformers ties two copies of the audio table; a file may hold both or either. Two must be equal. */
+static marvis_status check_tied(const loader *l, const char *main_tensor, const char *tied_tensor) {
+    const mv_csm_config *c = l->config;
+    const int64_t shape[] = {c->n_codebooks * c->audio_vocab, c->backbone.width};
+    const mv_tensor *first = mv_checkpoint_peek(l->ckpt, main_tensor), *tied;
+    MV_TRY(mv_checkpoint_take(l->ckpt, tied_tensor, 2, shape, &tied, l->err));
+    if (same_at_samples(first, tied)) return MARVIS_OK;
+    return mv_fail(l->err, MARVIS_ERR_TENSOR,
+                   "%s: %s and %s differ, but they are one tied table in this architecture; export "
+                   "the checkpoint again with tied tables",
+                   mv_checkpoint_path(l->ckpt), main_tensor, tied_tensor);
+}
+
 static marvis_status load_audio_table(const loader *l, mv_csm *csm) {
     const mv_csm_config *c = l->config;
-    char main_name[NAME_SIZE], tied_name[NAME_SIZE], tensor_name[NAME_SIZE + 8];
-    mv_layout_part_module(l->layout, MV_PART_AUDIO_TABLE, main_name, sizeof main_name);
-    mv_layout_part_module(l->layout, MV_PART_AUDIO_TABLE_TIED, tied_name, sizeof tied_name);
     mv_csm_part part = MV_PART_AUDIO_TABLE;
-    int rows = c->n_codebooks * c->audio_vocab;
-    if (tied_name[0]) {
-        snprintf(tensor_name, sizeof tensor_name, "%s.weight", tied_name);
-        const mv_tensor *tied = mv_checkpoint_peek(l->ckpt, tensor_name);
-        snprintf(tensor_name, sizeof tensor_name, "%s.weight", main_name);
-        const mv_tensor *first = mv_checkpoint_peek(l->ckpt, tensor_name);
-        if (first && tied && !same_at_samples(first, tied))
-            return mv_fail(
-                l->err, MARVIS_ERR_TENSOR,
-                "%s: %s.weight and %s.weight differ, but they are one tied table in this "
-                "architecture; export the checkpoint again with tied tables",
-                mv_checkpoint_path(l->ckpt), main_name, tied_name);
-        if (!first && tied) part = MV_PART_AUDIO_TABLE_TIED;
-        if (first && tied) {
-            mv_matrix checked = {0}; /* taken for its shape and the account only */
-            MV_TRY(take_part(l, MV_PART_AUDIO_TABLE_TIED, rows, c->backbone.width, &checked));
-            mv_matrix_deinit(&checked);
-        }
+    char module[NAME_SIZE], main_tensor[NAME_SIZE + 8], tied_tensor[NAME_SIZE + 8];
+    mv_layout_part_module(l->layout, MV_PART_AUDIO_TABLE, module, sizeof module);
+    snprintf(main_tensor, sizeof main_tensor, "%s.weight", module);
+    mv_layout_part_module(l->layout, MV_PART_AUDIO_TABLE_TIED, module, sizeof module);
+    snprintf(tied_tensor, sizeof tied_tensor, "%s.weight", module);
+    if (module[0] && mv_checkpoint_has(l->ckpt, tied_tensor)) {
+        if (mv_checkpoint_has(l->ckpt, main_tensor))
+            MV_TRY(check_tied(l, main_tensor, tied_tensor));
+        else
+            part = MV_PART_AUDIO_TABLE_TIED;
     }
-    return take_part(l, part, rows, c->backbone.width, &csm->audio_table);
+    return take_part(l, part, c->n_codebooks * c->audio_vocab, c->backbone.width,
+                     &csm->audio_table);
 }
 
 marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_weights weights,

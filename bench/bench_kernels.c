@@ -19,12 +19,12 @@ typedef struct bench_case {
 
 /* One layer's matrices at batch 1; a prompt; Mimi's convolutions for one frame. */
 static const bench_case cases[] = {
-    {"backbone q, o", 1536, 1536, 1},    {"backbone gate, up", 8192, 1536, 1},
-    {"backbone down", 1536, 8192, 1},    {"depth gate, up", 4096, 1024, 1},
-    {"depth down", 1024, 4096, 1},       {"audio head", 2051, 1024, 1},
+    {"backbone q, o", 1536, 1536, 1},     {"backbone gate, up", 8192, 1536, 1},
+    {"backbone down", 1536, 8192, 1},     {"depth gate, up", 4096, 1024, 1},
+    {"depth down", 1024, 4096, 1},        {"audio head", 2051, 1024, 1},
     {"prompt gate, up", 8192, 1536, 300}, {"prompt down", 1536, 8192, 300},
-    {"mimi conv 7", 1024, 3584, 2},      {"mimi convtr 16", 8192, 1024, 2},
-    {"mimi convtr 10", 1280, 256, 96},   {"mimi conv 3", 64, 384, 480},
+    {"mimi conv 7", 1024, 3584, 2},       {"mimi convtr 16", 8192, 1024, 2},
+    {"mimi convtr 10", 1280, 256, 96},    {"mimi conv 3", 64, 384, 480},
 };
 
 typedef struct timing {
@@ -42,7 +42,7 @@ static timing summary(double *s) {
     return (timing){median, (s[N_RUNS * 3 / 4] - s[N_RUNS / 4]) / median};
 }
 
-/* ---- the plain read --------------------------------------------------------------------------- */
+/* ---- the plain read ------------------------------------------------------------------------- */
 
 typedef struct read_job {
     const uint64_t *data;
@@ -75,15 +75,14 @@ static timing time_read(mv_pool *pool, const void *data, size_t bytes, volatile 
     return summary(s);
 }
 
-/* ---- products --------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------- */
 
 typedef struct operands {
     void *w;
     float *x, *y;
 } operands;
 
-static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c,
-                     const operands *ops) {
+static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c, const operands *ops) {
     size_t row_bytes = c->n_cols * mv_wtype_bytes(type), bytes = c->n_rows * row_bytes;
     /* As many copies of the matrix as make 64 MB, one after the other: as in a step of the model,
      * none is found in the cache of a core. */
@@ -103,13 +102,13 @@ static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c,
     timing read = time_read(exec->pool, ops->w, n_copies * bytes, &sink);
     double macs = (double)c->n_rows * (double)c->n_cols * (double)(c->n_batch * n_copies);
     double total = (double)(n_copies * bytes);
-    printf("%-7s %-4s %3d  %-18s %5zux%-5zu b%-4zu %8.1f us  %6.1f GB/s %7.1f GMAC/s  spread %3.0f%%"
-           "  read %6.1f GB/s  ratio %.2f\n",
-           mv_tier_name(exec->kernels->tier), mv_wtype_name(type), mv_pool_n_threads(exec->pool),
-           c->name, c->n_rows, c->n_cols, c->n_batch,
-           product.median_s / (double)n_copies * 1e6, total / product.median_s * 1e-9,
-           macs / product.median_s * 1e-9, product.spread * 100, total / read.median_s * 1e-9,
-           read.median_s / product.median_s);
+    printf(
+        "%-7s %-4s %3d  %-18s %5zux%-5zu b%-4zu %8.1f us  %6.1f GB/s %7.1f GMAC/s  spread %3.0f%%"
+        "  read %6.1f GB/s  ratio %.2f\n",
+        mv_tier_name(exec->kernels->tier), mv_wtype_name(type), mv_pool_n_threads(exec->pool),
+        c->name, c->n_rows, c->n_cols, c->n_batch, product.median_s / (double)n_copies * 1e6,
+        total / product.median_s * 1e-9, macs / product.median_s * 1e-9, product.spread * 100,
+        total / read.median_s * 1e-9, read.median_s / product.median_s);
 }
 
 static int run_all(mv_pool *pool, const operands *ops) {
@@ -132,7 +131,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_kernels: %s\n", err.message);
         return 2;
     }
-    /* Weights of one value (1.0 as f16, a normal number in every type): times do not depend on it. */
+    /* Weights of one value (1.0 as f16, normal in every type): times don't depend on it. */
     size_t w_bytes = 64u << 20, n = (size_t)MAX_BATCH * 8192;
     operands ops = {malloc(w_bytes), malloc(n * sizeof(float)), malloc(n * sizeof(float))};
     if (!ops.w || !ops.x || !ops.y) {

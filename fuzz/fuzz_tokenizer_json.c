@@ -1,5 +1,5 @@
-/* fuzz_tokenizer_json.c - any bytes as a tokenizer.json. Whatever is accepted must encode a few texts
- * within bounds; an error must have a message. */
+/* fuzz_tokenizer_json.c - any bytes as a tokenizer.json. Whatever is accepted must encode a few
+ * texts within bounds; an error must have a message. */
 #include "base/memory.h"
 #include "text/tokenizer.h"
 

@@ -48,14 +48,12 @@ static inline simde__m512 shim_cvtph_ps(__m256i v) {
 static inline simde__m512i shim_cvtepu16_epi32(__m256i v) {
     __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(v));
     __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(v, 1));
-    return simde_mm512_castps_si512(
-        shim_512(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)));
+    return simde_mm512_castps_si512(shim_512(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)));
 }
 
 static inline simde__m512i shim_cvtps_epi32(simde__m512 v) {
     __m256i low = _mm256_cvtps_epi32(shim_half(v, 0)), high = _mm256_cvtps_epi32(shim_half(v, 1));
-    return simde_mm512_castps_si512(
-        shim_512(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)));
+    return simde_mm512_castps_si512(shim_512(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)));
 }
 
 #undef _mm512_maskz_loadu_ps

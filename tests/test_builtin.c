@@ -1,5 +1,6 @@
-/* test_builtin.c - the voice that ships in models/builtin: a model trained on real speech must speak here
- * what transformers makes it speak (models/builtin/golden/greedy.json, training/golden_greedy.py). */
+/* test_builtin.c - the voice that ships in models/builtin: a model trained on real speech must
+ * speak here what transformers makes it speak (models/builtin/golden/greedy.json,
+ * training/golden_greedy.py). */
 #include "support.h"
 
 #include <jansson.h>
@@ -109,8 +110,8 @@ static void prompts_are_those_of_transformers(void **state) {
     assert_true(n >= 10);
 }
 
-/* Compares one sentence; returns the number of frames that were compared, and adds to *n_ties when a
- * near tie ended the comparison. */
+/* Compares one sentence; returns the number of frames that were compared, and adds to *n_ties when
+ * a near tie ended the comparison. */
 static size_t compare(const json_t *item, const speech *out, size_t *n_ties) {
     const json_t *codes = json_object_get(item, "codes"),
                  *margins = json_object_get(item, "margins");
@@ -151,8 +152,8 @@ static void greedy_codes_are_those_of_transformers(void **state) {
     assert_true(n_ties <= i / 4); /* most sentences are compared to their end */
 }
 
-/* A session that has spoken and is reset speaks as a new one: no cache, codec state or random number is
- * left over. With sampling, so that every part takes part. */
+/* A session that has spoken and is reset speaks as a new one: no cache, codec state or random
+ * number is left over. With sampling, so that every part takes part. */
 static void reset_session_speaks_as_a_new_one(void **state) {
     (void)state;
     marvis_session_settings settings;

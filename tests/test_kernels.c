@@ -183,7 +183,7 @@ static void matmul_of_nothing_writes_nothing(void **state) {
     }
 }
 
-/* ---- the same bits, wherever ------------------------------------------------------------------ */
+/* ---- the same bits, wherever ---------------------------------------------------------------- */
 
 /* A part of the product of a whole, with its operands moved to other addresses. */
 static void check_part(const test_tier *tier, const product *p, const float *whole, size_t r,
@@ -229,7 +229,7 @@ static void matmul_does_not_depend_on_the_call(void **state) {
     assert_int_equal(n_cases, 27 * MV_N_WTYPES);
 }
 
-/* ---- number formats --------------------------------------------------------------------------- */
+/* ---- number formats ------------------------------------------------------------------------- */
 
 /* Every half as a weight times 1 is that half in f32: conversions of all tiers, denormals too. */
 static void every_half_is_converted(void **state) {
@@ -319,7 +319,7 @@ static void rows_are_converted_at_odd_addresses(void **state) {
     }
 }
 
-/* ---- selection -------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------ */
 
 static void tiers_are_found_by_name(void **state) {
     (void)state;

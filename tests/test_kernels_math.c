@@ -8,7 +8,7 @@
 
 static const float canary = -12345.5f;
 
-/* ---- dot and axpy ----------------------------------------------------------------------------- */
+/* ---- dot and axpy --------------------------------------------------------------------------- */
 
 static int check_dot(size_t n, uint64_t *seed) {
     const test_tier *tiers;
@@ -72,7 +72,7 @@ static void axpy_of_every_length(void **state) {
     assert_int_equal(n_cases, 258);
 }
 
-/* ---- one value in, one value out -------------------------------------------------------------- */
+/* ---- one value in, one value out ------------------------------------------------------------ */
 
 typedef enum unary { SILU, ELU, GELU, N_UNARY } unary;
 static const char *const unary_names[N_UNARY] = {"silu", "elu", "gelu"};
@@ -111,8 +111,8 @@ static void check_values(unary op, const float *src, size_t n) {
         for (size_t i = 0; i < n; i++) {
             double want = oracle(op, src[i]), bound = error_bound(op, src[i], want);
             if (!(fabs(got[i] - want) <= bound))
-                fail_msg("%s: %s(%.9g) is %.9g, must be %.9g +- %g", tiers[t].name,
-                         unary_names[op], (double)src[i], (double)got[i], want, bound);
+                fail_msg("%s: %s(%.9g) is %.9g, must be %.9g +- %g", tiers[t].name, unary_names[op],
+                         (double)src[i], (double)got[i], want, bound);
         }
     }
 }
@@ -232,7 +232,7 @@ static void silu_mul_multiplies_in_place(void **state) {
     }
 }
 
-/* ---- softmax ---------------------------------------------------------------------------------- */
+/* ---- softmax -------------------------------------------------------------------------------- */
 
 /* The exponent's argument is rounded once, exp and the sum a few times. */
 static void check_softmax(const test_tier *tier, const float *src, size_t n) {

@@ -22,8 +22,8 @@ static void fill(mv_matrix *m, mv_wtype type, size_t n_rows, size_t n_cols, uint
 static const struct {
     size_t n_rows, n_cols, n_batch;
 } shapes[] = {
-    {5, 7, 1},     {1, 1, 1},     {300, 200, 1}, {2051, 64, 1},  {9, 8192, 1},   {3, 12000, 2},
-    {64, 129, 70}, {37, 40, 121}, {1, 192, 200}, {512, 64, 9},   {100, 301, 25}, {6, 5000, 7},
+    {5, 7, 1},     {1, 1, 1},     {300, 200, 1}, {2051, 64, 1}, {9, 8192, 1},   {3, 12000, 2},
+    {64, 129, 70}, {37, 40, 121}, {1, 192, 200}, {512, 64, 9},  {100, 301, 25}, {6, 5000, 7},
 };
 
 /* Part of trap 45: nothing that is computed depends on the number of threads. */

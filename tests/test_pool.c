@@ -1,4 +1,4 @@
-/* test_pool.c - shares cover a range once; a pool runs each part once per job, spinning or asleep. */
+/* test_pool.c - shares cover a range once; a pool runs each part once a job, spinning or asleep. */
 #include "support.h"
 
 #include "base/memory.h"
@@ -35,7 +35,7 @@ static void shares_cover_the_range_once(void **state) {
     assert_int_equal(n_cases, 11 * 4 * 17);
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs ----------------------------------------------------------------------------------- */
 
 typedef struct tally {
     int n_parts_seen;
@@ -110,7 +110,7 @@ static void the_caller_waits_for_the_slowest(void **state) {
     mv_pool_destroy(&pool);
 }
 
-/* ---- several callers -------------------------------------------------------------------------- */
+/* ---- several callers ------------------------------------------------------------------------ */
 
 typedef struct caller {
     mv_pool *pool;
@@ -143,7 +143,7 @@ static void callers_take_turns(void **state) {
     mv_pool_destroy(&pool);
 }
 
-/* ---- failures --------------------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------------------------- */
 
 static void wrong_numbers_of_threads_are_refused(void **state) {
     (void)state;

@@ -8,8 +8,11 @@
 #include <jansson.h>
 
 /* A whole small file; each case replaces one part of it. */
-#define MODEL                       "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
-#define BYTES                       "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
+#define MODEL                       "{\"type\":\"BPE\"," VOCAB ",\"merges\":[\"a b\"]}"
+#define VOCAB                       "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
+#define BYTES                       "{\"type\":\"ByteLevel\"," NO_SPACE "," NO_REGEX "}"
+#define NO_SPACE                    "\"add_prefix_space\":false"
+#define NO_REGEX                    "\"use_regex\":false"
 #define FILE_WITH(pre, model, rest) "{\"pre_tokenizer\":" pre ",\"model\":" model rest "}"
 #define WITH_MODEL(model)           FILE_WITH(BYTES, model, "")
 #define WITH_PRE(pre)               FILE_WITH(pre, MODEL, "")

@@ -36,7 +36,7 @@ void cli_catch_signals(void) {
     for (int i = 0; i < N_ENDING; i++) {
         struct sigaction before;
         /* A hang-up that nohup ignores stays ignored. The others are always taken: a script's
-         * background jobs start with SIGINT ignored, and `kill -INT` must reach them all the same. */
+         * background jobs start with SIGINT ignored, and `kill -INT` must still reach them. */
         if (ending[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 &&
             before.sa_handler == SIG_IGN)
             continue;

@@ -1,5 +1,5 @@
-/* cpu.c - CPU tiers by CPUID and XGETBV on x86-64 (the CPU must have the instructions and the system
- * must save the registers), and the number of cores. */
+/* cpu.c - CPU tiers by CPUID and XGETBV on x86-64 (the CPU must have the instructions and the
+ * system must save the registers), and the number of cores. */
 #include "base/cpu.h"
 
 #include <stddef.h>

@@ -4,7 +4,13 @@
 
 #include <stdbool.h>
 
-typedef enum mv_tier { MV_TIER_SCALAR, MV_TIER_AVX2, MV_TIER_AVX512, MV_TIER_NEON, MV_N_TIERS } mv_tier;
+typedef enum mv_tier {
+    MV_TIER_SCALAR,
+    MV_TIER_AVX2,
+    MV_TIER_AVX512,
+    MV_TIER_NEON,
+    MV_N_TIERS
+} mv_tier;
 
 /* "scalar", "avx2" (with FMA and F16C), "avx512" (F, BW, DQ, VL), "neon" */
 const char *mv_tier_name(mv_tier tier);
@@ -12,7 +18,7 @@ const char *mv_tier_name(mv_tier tier);
 /* true and *tier, when `name` names a tier */
 bool mv_tier_from_name(const char *name, mv_tier *tier);
 
-/* Whether this machine can run the tier: CPUID and XGETBV on x86-64; NEON is always there on arm64. */
+/* Whether this machine can run the tier: CPUID and XGETBV on x86-64; always NEON on arm64. */
 bool mv_tier_available(mv_tier tier);
 
 /* The best tier that is available and compiled in. */

@@ -1,7 +1,8 @@
-/* pool.c - the thread team of pool.h. A job is announced by a counter (`generation`) and its end by a
- * count of workers that are still busy; both sides spin on these for a bounded time, then sleep on a
- * condition variable. Every announcement and every sleeper's flag is sequentially consistent: either
- * the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes it. */
+/* pool.c - the thread team of pool.h. A job is announced by a counter (`generation`) and its end by
+ * a count of workers that are still busy; both sides spin on these for a bounded time, then sleep
+ * on a condition variable. Every announcement and every sleeper's flag is sequentially consistent:
+ * either the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes
+ * it. */
 #include "base/pool.h"
 
 #include "base/cpu.h"

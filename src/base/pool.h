@@ -20,7 +20,8 @@ typedef void (*mv_job)(void *ctx, int part, int n_parts);
  * are serialised by a lock inside; a job must not call mv_pool_run. Allocates nothing. */
 void mv_pool_run(mv_pool *pool, mv_job job, void *ctx);
 
-/* The share of part i: [*begin, *end) of n items in steps of `grain` (the last share may be ragged). */
+/* The share of part i: [*begin, *end) of n items in steps of `grain` (the last share may be
+ * ragged). */
 void mv_share(size_t n, size_t grain, int part, int n_parts, size_t *begin, size_t *end);
 
 #endif

@@ -1,6 +1,6 @@
 /* kernels.h - the kernel table: every inner loop whose speed matters, one implementation per tier.
- * Scalar C (kernels/scalar_*.c) is the plain reading of the contract and shares nothing with the SIMD
- * files. Select once with mv_kernels_get; the table is constant and safe in every thread. */
+ * Scalar C (kernels/scalar_*.c) is the plain reading of the contract and shares nothing with the
+ * SIMD files. Select once with mv_kernels_get; the table is constant and safe in every thread. */
 #ifndef MV_KERNELS_H
 #define MV_KERNELS_H
 
@@ -29,7 +29,7 @@ typedef struct mv_kernels {
     /* y[i] += a * x[i]; no overlap */
     void (*axpy)(float *y, float a, const float *x, size_t n);
     /* The element-wise kernels below (silu_mul, elu, gelu) give an element a result that depends on
-     * its value alone: the same in the vector body and in the tail, whatever n and the offset are. */
+     * its value alone: the same in the vector body and in the tail, whatever n and offset are. */
     /* y[i] = silu(g[i]) * u[i], silu(v) = v / (1 + exp(-v)); y may be g or u. Relative error < 1e-6
      * (results below 1e-36 may become 0); exact limits for +-large and +-infinity. */
     void (*silu_mul)(float *y, const float *g, const float *u, size_t n);

@@ -1,20 +1,20 @@
 /* simd_math.h - the vector kernels of kernels.h (exponentials, sums) over the vector operations of
- * one tier. A tier's math file includes its vec_<tier>.h, defines MV_TIER_SUFFIX, then includes this.
- * The result for one element depends on that element alone, wherever it lies. */
+ * one tier. A tier's math file includes its vec_<tier>.h, defines MV_TIER_SUFFIX, then includes
+ * this. The result for one element depends on that element alone, wherever it lies. */
 #include "kernels/tiers.h"
 
 #include <float.h>
 #include <math.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE       static inline __attribute__((always_inline))
 #define NAME(kernel) MV_TIER_JOIN(kernel, MV_TIER_SUFFIX)
 
 /* Splits x into n ln 2 + r, |r| <= ln 2 / 2, and gives n and exp(r) - 1. */
 INLINE vec exp_reduced(vec x, vec *n) {
     *n = vec_round(vec_mul(x, vec_set1(0x1.715476p+0f)));
-    vec r = vec_fnma(*n, vec_set1(0x1.62e4p-1f), x);      /* ln 2, upper bits */
-    r = vec_fnma(*n, vec_set1(0x1.7f7d1cp-20f), r);       /* and the rest */
-    vec q = vec_set1(1.0f / 5040);                        /* Taylor; what is left out is < 6e-9 */
+    vec r = vec_fnma(*n, vec_set1(0x1.62e4p-1f), x); /* ln 2, upper bits */
+    r = vec_fnma(*n, vec_set1(0x1.7f7d1cp-20f), r);  /* and the rest */
+    vec q = vec_set1(1.0f / 5040);                   /* Taylor; what is left out is < 6e-9 */
     q = vec_fma(q, r, vec_set1(1.0f / 720));
     q = vec_fma(q, r, vec_set1(1.0f / 120));
     q = vec_fma(q, r, vec_set1(1.0f / 24));

@@ -74,12 +74,11 @@ INLINE void accumulate(mv_wtype type, size_t n_r, size_t n_b, vec *acc, const ch
                 vec_prefetch((uintptr_t)w + r * row_bytes + c * wb + ahead);
             UNROLL for (size_t v = 0; v < chunk; v += LANES) {
                 vec xs[TILE_BATCH];
-                UNROLL for (size_t b = 0; b < n_b; b++)
-                    xs[b] = vec_load(x + b * ldx + c + v);
+                UNROLL for (size_t b = 0; b < n_b; b++) xs[b] = vec_load(x + b * ldx + c + v);
                 UNROLL for (size_t r = 0; r < n_r; r++) {
                     vec ws = load_weights(type, w + r * row_bytes + (c + v) * wb);
-                    UNROLL for (size_t b = 0; b < n_b; b++)
-                        acc[b * n_r + r] = vec_fma(ws, xs[b], acc[b * n_r + r]);
+                    UNROLL for (size_t b = 0; b < n_b; b++) acc[b * n_r + r] =
+                        vec_fma(ws, xs[b], acc[b * n_r + r]);
                 }
             }
         }
@@ -88,17 +87,16 @@ INLINE void accumulate(mv_wtype type, size_t n_r, size_t n_b, vec *acc, const ch
     for (; c + LANES <= n_cols; c += LANES) {
         UNROLL for (size_t r = 0; r < n_r; r++) {
             vec ws = load_weights(type, w + r * row_bytes + c * wb);
-            UNROLL for (size_t b = 0; b < n_b; b++)
-                acc[b * n_r + r] = vec_fma(ws, vec_load(x + b * ldx + c), acc[b * n_r + r]);
+            UNROLL for (size_t b = 0; b < n_b; b++) acc[b * n_r + r] =
+                vec_fma(ws, vec_load(x + b * ldx + c), acc[b * n_r + r]);
         }
     }
     if (c < n_cols) {
         const size_t rest = n_cols - c;
         UNROLL for (size_t r = 0; r < n_r; r++) {
             vec ws = load_weights_tail(type, w + r * row_bytes + c * wb, rest);
-            UNROLL for (size_t b = 0; b < n_b; b++)
-                acc[b * n_r + r] =
-                    vec_fma(ws, vec_load_tail(x + b * ldx + c, rest), acc[b * n_r + r]);
+            UNROLL for (size_t b = 0; b < n_b; b++) acc[b * n_r + r] =
+                vec_fma(ws, vec_load_tail(x + b * ldx + c, rest), acc[b * n_r + r]);
         }
     }
 }
@@ -107,8 +105,7 @@ INLINE void accumulate(mv_wtype type, size_t n_r, size_t n_b, vec *acc, const ch
 INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t ldy, const char *w,
                         size_t row_bytes, const float *x, size_t ldx, size_t n_cols) {
     vec acc[32];
-    UNROLL for (size_t i = 0; i < n_r * n_b; i++)
-        acc[i] = vec_zero();
+    UNROLL for (size_t i = 0; i < n_r * n_b; i++) acc[i] = vec_zero();
     accumulate(type, n_r, n_b, acc, w, row_bytes, x, ldx, n_cols);
     UNROLL for (size_t b = 0; b < n_b; b++) {
         if (n_r == 1) {
@@ -128,7 +125,8 @@ INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t 
 #define FOR_EACH_TILE(n_batch, tile)                                                               \
     do {                                                                                           \
         size_t b = 0;                                                                              \
-        for (; b + TILE_BATCH <= (n_batch); b += TILE_BATCH) tile(TILE_BATCH);                     \
+        for (; b + TILE_BATCH <= (n_batch); b += TILE_BATCH)                                       \
+            tile(TILE_BATCH);                                                                      \
         switch ((n_batch)-b) {                                                                     \
             TILE_TAIL_CASES(tile)                                                                  \
         default: break;                                                                            \
@@ -137,14 +135,18 @@ INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t 
 #if TILE_BATCH == 3
 #define TILE_TAIL_CASES(tile)                                                                      \
     case 1: tile(1); break;                                                                        \
-    case 2: tile(2); break;
+    case 2:                                                                                        \
+        tile(2);                                                                                   \
+        break;
 #elif TILE_BATCH == 6
 #define TILE_TAIL_CASES(tile)                                                                      \
     case 1: tile(1); break;                                                                        \
     case 2: tile(2); break;                                                                        \
     case 3: tile(3); break;                                                                        \
     case 4: tile(4); break;                                                                        \
-    case 5: tile(5); break;
+    case 5:                                                                                        \
+        tile(5);                                                                                   \
+        break;
 #else
 #error "TILE_BATCH must be 3 or 6"
 #endif
@@ -165,18 +167,18 @@ INLINE void matmul_direct(mv_wtype type, float *y, size_t ldy, const char *w, si
 #undef DIRECT_TILE
     for (; r < n_rows; r++)
         for (size_t b = 0; b < n_batch; b++)
-            rows_direct(type, 1, 1, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes,
-                        x + b * ldx, ldx, n_cols);
+            rows_direct(type, 1, 1, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes, x + b * ldx,
+                        ldx, n_cols);
 }
 
 /* What the tiles of one step work on: a block of rows, of columns and of the batch. */
 typedef struct panels {
-    float *w;           /* [PANEL_ROWS][PANEL_COLS], with zeros up to a whole vector */
-    float *x;           /* [BATCH_BLOCK][PANEL_COLS], likewise */
-    vec *acc;           /* [BATCH_BLOCK][PANEL_ROWS], kept from one block of columns to the next */
+    float *w; /* [PANEL_ROWS][PANEL_COLS], with zeros up to a whole vector */
+    float *x; /* [BATCH_BLOCK][PANEL_COLS], likewise */
+    vec *acc; /* [BATCH_BLOCK][PANEL_ROWS], kept from one block of columns to the next */
     size_t n_rows, n_batch;
-    size_t n_padded;    /* columns, in whole vectors */
-    int first, last;    /* the first and the last block of columns */
+    size_t n_padded; /* columns, in whole vectors */
+    int first, last; /* the first and the last block of columns */
 } panels;
 
 /* Copies n values as f32, with zeros up to a whole vector. */
@@ -192,25 +194,23 @@ INLINE void panel_tile(const panels *p, size_t n_b, float *y, size_t ldy, size_t
     vec acc[TILE_ROWS * TILE_BATCH];
     vec *kept = p->acc + b * PANEL_ROWS + r;
     UNROLL for (size_t i = 0; i < n_b; i++) {
-        UNROLL for (size_t j = 0; j < TILE_ROWS; j++)
-            acc[i * TILE_ROWS + j] = p->first ? vec_zero() : kept[i * PANEL_ROWS + j];
+        UNROLL for (size_t j = 0; j < TILE_ROWS; j++) acc[i * TILE_ROWS + j] =
+            p->first ? vec_zero() : kept[i * PANEL_ROWS + j];
     }
     const float *w = p->w + r * PANEL_COLS, *x = p->x + b * PANEL_COLS;
     for (size_t c = 0; c < p->n_padded; c += LANES) {
         vec xs[TILE_BATCH];
-        UNROLL for (size_t i = 0; i < n_b; i++)
-            xs[i] = vec_load(x + i * PANEL_COLS + c);
+        UNROLL for (size_t i = 0; i < n_b; i++) xs[i] = vec_load(x + i * PANEL_COLS + c);
         UNROLL for (size_t j = 0; j < TILE_ROWS; j++) {
             vec ws = vec_load(w + j * PANEL_COLS + c);
-            UNROLL for (size_t i = 0; i < n_b; i++)
-                acc[i * TILE_ROWS + j] = vec_fma(ws, xs[i], acc[i * TILE_ROWS + j]);
+            UNROLL for (size_t i = 0; i < n_b; i++) acc[i * TILE_ROWS + j] =
+                vec_fma(ws, xs[i], acc[i * TILE_ROWS + j]);
         }
     }
     UNROLL for (size_t i = 0; i < n_b; i++) {
         const vec *a = acc + i * TILE_ROWS;
         if (!p->last) {
-            UNROLL for (size_t j = 0; j < TILE_ROWS; j++)
-                kept[i * PANEL_ROWS + j] = a[j];
+            UNROLL for (size_t j = 0; j < TILE_ROWS; j++) kept[i * PANEL_ROWS + j] = a[j];
         } else if (p->n_rows - r >= TILE_ROWS) {
             vec_sum4(y + i * ldy, a[0], a[1], a[2], a[3]);
         } else {

@@ -6,7 +6,7 @@
 #include "kernels/kernels.h"
 
 #define MV_TIER_JOIN_(name, tier) mv_##name##_##tier
-#define MV_TIER_JOIN(name, tier) MV_TIER_JOIN_(name, tier)
+#define MV_TIER_JOIN(name, tier)  MV_TIER_JOIN_(name, tier)
 
 #define MV_TIER_MATMUL_(type, tier)                                                                \
     void MV_TIER_JOIN(matmul_##type, tier)(float *y, size_t ldy, const void *w, size_t row_bytes,  \

@@ -58,9 +58,7 @@ static bool put(rewrite *r, const char *s, size_t n) {
     return true;
 }
 
-static bool put_string(rewrite *r, const char *s) {
-    return put(r, s, strlen(s));
-}
+static bool put_string(rewrite *r, const char *s) { return put(r, s, strlen(s)); }
 
 /* Copies n bytes of the pattern. */
 static bool copy(rewrite *r, size_t n) {
@@ -77,13 +75,9 @@ static bool is_hex(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /* \s and \w, in and outside a class; r->at is at the backslash. */
 static bool rewrite_set(rewrite *r, const char *set, bool negated) {
@@ -119,28 +113,22 @@ static bool rewrite_hex(rewrite *r) {
 static bool rewrite_escape(rewrite *r) {
     char c = peek(r, 1);
     switch (c) {
-    case 's':
-        return rewrite_set(r, SPACE, false);
-    case 'S':
-        return r->in_class ? rewrite_set(r, NOT_SPACE, false) : rewrite_set(r, SPACE, true);
-    case 'w':
-        return rewrite_set(r, r->in_class ? WORD : WORD WORD_LATIN1, false);
+    case 's': return rewrite_set(r, SPACE, false);
+    case 'S': return r->in_class ? rewrite_set(r, NOT_SPACE, false) : rewrite_set(r, SPACE, true);
+    case 'w': return rewrite_set(r, r->in_class ? WORD : WORD WORD_LATIN1, false);
     case 'W':
         if (r->in_class) return refuse(r, "\\W inside [...] is not supported");
         return rewrite_set(r, WORD WORD_LATIN1, true);
     case 'p':
-    case 'P':
-        return rewrite_property(r);
+    case 'P': return rewrite_property(r);
     case 'x':
-    case 'u':
-        return rewrite_hex(r);
+    case 'u': return rewrite_hex(r);
     case 'd':
     case 'D':
     case 'n':
     case 'r':
     case 't':
-    case 'f':
-        return copy(r, 2);
+    case 'f': return copy(r, 2);
     case 'A':
     case 'z':
     case 'Z':

@@ -67,9 +67,7 @@ fail:
     return status;
 }
 
-int32_t mv_tokenizer_n_ids(const mv_tokenizer *tokenizer) {
-    return tokenizer->n_ids;
-}
+int32_t mv_tokenizer_n_ids(const mv_tokenizer *tokenizer) { return tokenizer->n_ids; }
 
 int32_t mv_tokenizer_id(const mv_tokenizer *tokenizer, const char *content) {
     size_t len = strlen(content);
@@ -77,14 +75,8 @@ int32_t mv_tokenizer_id(const mv_tokenizer *tokenizer, const char *content) {
     return added ? added->id : mv_bpe_find(&tokenizer->bpe, content, len);
 }
 
-int32_t mv_tokenizer_template_bos(const mv_tokenizer *tokenizer) {
-    return tokenizer->template_bos;
-}
+int32_t mv_tokenizer_template_bos(const mv_tokenizer *tokenizer) { return tokenizer->template_bos; }
 
-int32_t mv_tokenizer_template_eos(const mv_tokenizer *tokenizer) {
-    return tokenizer->template_eos;
-}
+int32_t mv_tokenizer_template_eos(const mv_tokenizer *tokenizer) { return tokenizer->template_eos; }
 
-const char *mv_tokenizer_kind(const mv_tokenizer *tokenizer) {
-    return tokenizer->kind;
-}
+const char *mv_tokenizer_kind(const mv_tokenizer *tokenizer) { return tokenizer->kind; }

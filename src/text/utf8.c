@@ -6,23 +6,16 @@
 
 #include <string.h>
 
-static bool is_tail(unsigned char c) {
-    return (c & 0xc0u) == 0x80u;
-}
+static bool is_tail(unsigned char c) { return (c & 0xc0u) == 0x80u; }
 
 /* Range of the second byte after lead byte c (c >= 0xc2). */
 static bool is_second(unsigned char c, unsigned char second) {
     switch (c) {
-    case 0xe0:
-        return second >= 0xa0 && second <= 0xbf;
-    case 0xed:
-        return second >= 0x80 && second <= 0x9f;
-    case 0xf0:
-        return second >= 0x90 && second <= 0xbf;
-    case 0xf4:
-        return second >= 0x80 && second <= 0x8f;
-    default:
-        return is_tail(second);
+    case 0xe0: return second >= 0xa0 && second <= 0xbf;
+    case 0xed: return second >= 0x80 && second <= 0x9f;
+    case 0xf0: return second >= 0x90 && second <= 0xbf;
+    case 0xf4: return second >= 0x80 && second <= 0x8f;
+    default: return is_tail(second);
     }
 }
 

@@ -2,5 +2,5 @@
 #include "kernels/arm/vec_neon.h"
 
 #define MV_TIER_SUFFIX neon
-#define TILE_BATCH 6 /* 24 accumulators, 6 columns and a row in 32 registers */
+#define TILE_BATCH     6 /* 24 accumulators, 6 columns and a row in 32 registers */
 #include "kernels/simd_matmul.h"

@@ -2,5 +2,5 @@
 #include "kernels/x86/vec_avx2.h"
 
 #define MV_TIER_SUFFIX avx2
-#define TILE_BATCH 3 /* 12 accumulators, 3 columns and a row in 16 registers */
+#define TILE_BATCH     3 /* 12 accumulators, 3 columns and a row in 16 registers */
 #include "kernels/simd_matmul.h"

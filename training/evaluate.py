@@ -44,7 +44,7 @@ def write_language_model(folder):
         unseen = 1 - sum(unigram[b] for b in pairs[w])
         backoff = left / max(unseen, 1e-6)
         lines.append(f"{-99 if w == '<s>' else math.log10(unigram[w]):.4f} {w} {math.log10(max(backoff, 1e-6)):.4f}")
-        bigrams += [f"{math.log10((c - d) / n + left * 0):.4f} {w} {b}" for b, c in sorted(pairs[w].items())]
+        bigrams += [f"{math.log10((c - d) / n):.4f} {w} {b}" for b, c in sorted(pairs[w].items())]
     lines.insert(2, f"ngram 2={len(bigrams)}")
     lines += ["", "\\2-grams:", *bigrams, "", "\\end\\"]
     (folder / "domain.lm").write_text("\n".join(lines) + "\n")
@@ -110,6 +110,16 @@ def write_wav(path, samples):
         f.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
+def wav_samples(path):
+    with wave.open(str(path)) as f:
+        return f.getnframes()
+
+
+def print_lengths(name, samples, sentences, teacher):
+    ratio = [n / len(teacher[t]) for n, t in zip(samples, sentences) if t in teacher]
+    print(f"{name}: length against the teacher's {np.mean(ratio):.2f}, from {min(ratio):.2f} to {max(ratio):.2f}")
+
+
 def teacher_audio(data):
     from common import Corpus
     test = Corpus(data, ["test"])
@@ -150,6 +160,10 @@ def main():
         wavs = sorted(args.wavs.glob("*.wav"))
         if len(wavs) != len(sentences):
             raise SystemExit(f"{len(wavs)} wavs for {len(sentences)} sentences")
+        seconds = [wav_samples(w) / RATE for w in wavs]
+        print(f"{args.wavs}: shorter than the limit of 10 s {sum(s < 9.9 for s in seconds)} of {len(wavs)}")
+        if args.data:
+            print_lengths(str(args.wavs), [s * RATE for s in seconds], sentences, teacher_audio(args.data))
         return score(str(args.wavs), wavs, sentences, args.verbose)
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or pathlib.Path(temporary)
@@ -175,8 +189,7 @@ def main():
                     ended += stopped
                 print(f"{name}: ended by themselves {ended} of {len(sentences)}")
         if teacher and not args.teacher:
-            ratio = [len(a) / len(teacher[t]) for a, t in zip(audio, sentences) if t in teacher]
-            print(f"{name}: length against the teacher's {np.mean(ratio):.2f}, from {min(ratio):.2f} to {max(ratio):.2f}")
+            print_lengths(name, [len(a) for a in audio], sentences, teacher)
         for path, samples in zip(wavs, audio):
             write_wav(path, samples)
         score(name, wavs, sentences, args.verbose)

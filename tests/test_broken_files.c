@@ -120,7 +120,7 @@ static const broken cases[] = {
     BYTES("version https://git-lfs.github.com/spec/v1\n", MARVIS_ERR_FORMAT, "Git LFS pointer",
           "git lfs pull"),
     BYTES("GGUF\3\0\0\0", MARVIS_ERR_UNSUPPORTED, "GGUF", "this build reads safetensors"),
-    BYTES("PK\3\4\0\0\0\0", MARVIS_ERR_UNSUPPORTED, "PyTorch pickle", "save the weights"),
+    BYTES("PK\3\4\0\0\0\0", MARVIS_ERR_UNSUPPORTED, "zip archive", "save the weights"),
     /* headers that lie */
     HEADER("[]", 0, "expected a JSON object"),
     HEADER("77", 0, "expected a JSON object"),

@@ -193,10 +193,10 @@ static void matrices_are_kept_or_converted(void **state) {
         bool owned;
     } cases[] = {
         {"f", MARVIS_WEIGHTS_AUTO, MV_W_F32, false},  {"h", MARVIS_WEIGHTS_AUTO, MV_W_F16, false},
-        {"b", MARVIS_WEIGHTS_AUTO, MV_W_BF16, false}, {"s", MARVIS_WEIGHTS_AUTO, MV_W_F32, false},
-        {"f", MARVIS_WEIGHTS_F32, MV_W_F32, false},   {"h", MARVIS_WEIGHTS_F32, MV_W_F32, true},
-        {"b", MARVIS_WEIGHTS_F32, MV_W_F32, true},    {"f", MARVIS_WEIGHTS_BF16, MV_W_BF16, true},
-        {"h", MARVIS_WEIGHTS_BF16, MV_W_BF16, true},  {"b", MARVIS_WEIGHTS_BF16, MV_W_BF16, false},
+        {"b", MARVIS_WEIGHTS_AUTO, MV_W_BF16, false}, {"f", MARVIS_WEIGHTS_F32, MV_W_F32, false},
+        {"h", MARVIS_WEIGHTS_F32, MV_W_F32, true},    {"b", MARVIS_WEIGHTS_F32, MV_W_F32, true},
+        {"f", MARVIS_WEIGHTS_BF16, MV_W_BF16, true},  {"h", MARVIS_WEIGHTS_BF16, MV_W_BF16, true},
+        {"b", MARVIS_WEIGHTS_BF16, MV_W_BF16, false},
     };
     mv_checkpoint *ckpt = three_types(3);
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -230,6 +230,7 @@ static void matrices_of_other_shapes_are_refused(void **state) {
     } cases[] = {
         {"f", 3, 2, MARVIS_ERR_TENSOR, "\"f.weight\" has shape [2, 3]; expected [3, 2]"},
         {"s", 1, 6, MARVIS_ERR_TENSOR, "\"s.weight\" has shape [2, 1, 3]; expected [1, 6]"},
+        {"s", 2, 3, MARVIS_ERR_TENSOR, "\"s.weight\" has shape [2, 1, 3]; expected [2, 3]"},
         {"s", 3, 3, MARVIS_ERR_TENSOR, "\"s.weight\" has shape [2, 1, 3]; expected [3, 3]"},
         {"x", 2, 3, MARVIS_ERR_TENSOR, "\"x.weight\" is missing; expected shape [2, 3]"},
         {"f", 0, 3, MARVIS_ERR_CALL, "impossible"},

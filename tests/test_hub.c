@@ -83,7 +83,9 @@ static void absent_models_are_named(void **state) {
     static const char *const bad[] = {"m",    "/m",   "o/",    "o/m/x",  "../m",  "o/..",
                                       ".o/m", "o/.m", "o m/x", "o/a..b", "o\\p/m"};
     for (size_t i = 0; i < COUNT(bad); i++)
-        find_fails("c3", bad[i], "expected \"owner/name\"");
+        find_fails(
+            "c3", bad[i],
+            "no such file or folder, nor a model's name; expected a path, or \"owner/name\"");
 }
 
 static void tokenizers_go_by_vocabulary(void **state) {
@@ -102,13 +104,14 @@ static void tokenizers_go_by_vocabulary(void **state) {
                         in_temp("c4/models--unsloth--Llama-3.2-1B/snapshots/1/tokenizer.json"));
     mv_free(path);
     assert_int_equal(mv_hub_find_tokenizer(in_temp("c4"), 777, &path, &err), MARVIS_ERR_NOT_FOUND);
-    assert_message(&err, "777", "777 ids; give the path of a tokenizer.json");
+    assert_message(&err, "777", "777 ids; give the model's own with --tokenizer");
     assert_null(path);
     assert_int_equal(mv_hub_find_tokenizer(NULL, 49152, &path, &err), MARVIS_ERR_NOT_FOUND);
     assert_message(&err, "no cache", "HuggingFaceTB/SmolLM2-135M");
     assert_int_equal(mv_hub_find_tokenizer(in_temp("c3"), 128256, &path, &err),
                      MARVIS_ERR_NOT_FOUND);
     assert_message(&err, "no llama", "sesame/csm-1b");
+    assert_message(&err, "no llama", "--tokenizer: tokenizer.json of sesame/csm-1b");
 }
 
 static void codecs_come_from_moshi_or_transformers(void **state) {
@@ -118,6 +121,8 @@ static void codecs_come_from_moshi_or_transformers(void **state) {
     assert_int_equal(mv_hub_find_codec(NULL, &path, &config, &err), MARVIS_ERR_NOT_FOUND);
     assert_int_equal(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), MARVIS_ERR_NOT_FOUND);
     assert_message(&err, "codec", "kyutai/mimi");
+    assert_message(&err, "codec",
+                   "--codec: tokenizer-e351c8d8-checkpoint125.safetensors of kyutai/");
     assert_null(path);
 
     touch("c5/models--kyutai--mimi/snapshots/1/model.safetensors");
@@ -222,6 +227,115 @@ static void names_are_found_in_the_cache(void **state) {
     mv_model_files_free(&files);
 }
 
+/* ---- a codec inside a speech model ---------------------------------------------------------- */
+
+static void small_file(const char *name, const char *tensor) {
+    fx_builder *b = fx_new();
+    fx_zeros(b, tensor, "U8", 1, "[1]", 1);
+    fx_finish(b, name);
+}
+
+#define CODEC "codec_model.quantizer.semantic_residual_vector_quantizer.x"
+
+/* What a snapshot of sesame/csm-1b holds: the original model, and transformers' with its codec. */
+static void make_full_snapshot(const char *folder) {
+    char name[300];
+#define IN(file) (snprintf(name, sizeof name, "%s/%s", folder, file), name)
+    small_file(IN("model.safetensors"), "backbone.norm.scale");
+    small_file(IN("transformers-00001-of-00002.safetensors"), "backbone_model.norm.weight");
+    small_file(IN("transformers-00002-of-00002.safetensors"), CODEC);
+    fx_text(IN("transformers.safetensors.index.json"),
+            "{\"weight_map\":{"
+            "\"backbone_model.norm.weight\":\"transformers-00001-of-00002.safetensors\","
+            "\"" CODEC "\":\"transformers-00002-of-00002.safetensors\"}}");
+}
+
+static void codec_is(const char *path, const char *cache, const char *codec) {
+    mv_model_files files;
+    marvis_error err;
+    assert_ok(mv_model_files_find(in_temp(path), cache ? in_temp(cache) : NULL, &files, &err), err);
+    same_path(files.codec, codec);
+    mv_model_files_free(&files);
+}
+
+static void codec_inside_another_model_is_found(void **state) {
+    (void)state;
+    make_full_snapshot("f1");
+    mv_model_files files;
+    marvis_error err;
+    assert_ok(mv_model_files_find(in_temp("f1"), NULL, &files, &err), err);
+    same_path(files.weights, "f1/model.safetensors");
+    same_path(files.codec, "f1/transformers.safetensors.index.json");
+    mv_model_files_free(&files);
+    codec_is("f1/model.safetensors", NULL, "f1/transformers.safetensors.index.json");
+
+    /* an index whose shards are not all there carries nothing; the shard with the codec does */
+    assert_int_equal(remove(in_temp("f1/transformers-00001-of-00002.safetensors")), 0);
+    codec_is("f1", NULL, "f1/transformers-00002-of-00002.safetensors");
+    assert_int_equal(remove(in_temp("f1/transformers-00002-of-00002.safetensors")), 0);
+    codec_is("f1", NULL, NULL);
+    touch("c8/models--kyutai--mimi/snapshots/1/model.safetensors");
+    codec_is("f1", "c8", "c8/models--kyutai--mimi/snapshots/1/model.safetensors");
+
+    /* a file that is named as a codec comes first, then what the weights carry themselves */
+    make_full_snapshot("f2");
+    touch("f2/mimi.safetensors");
+    codec_is("f2", NULL, "f2/mimi.safetensors");
+    assert_int_equal(remove(in_temp("f2/mimi.safetensors")), 0);
+    small_file("f2/model.safetensors", CODEC);
+    codec_is("f2", NULL, "f2/model.safetensors");
+}
+
+static void codec_inside_csm_1b_is_found_in_the_cache(void **state) {
+    (void)state;
+    static const char snapshot[] = "c9/models--sesame--csm-1b/snapshots/1";
+    make_full_snapshot(snapshot);
+    touch("c9/models--sesame--csm-1b/snapshots/1/config.json");
+    touch("m10/model.safetensors");
+    char *path, *config;
+    marvis_error err;
+    assert_ok(mv_hub_find_codec(in_temp("c9"), &path, &config, &err), err);
+    same_path(path, "c9/models--sesame--csm-1b/snapshots/1/transformers.safetensors.index.json");
+    same_path(config, "c9/models--sesame--csm-1b/snapshots/1/config.json");
+    mv_free(path);
+    mv_free(config);
+    codec_is("m10", "c9",
+             "c9/models--sesame--csm-1b/snapshots/1/transformers.safetensors.index.json");
+    touch("c9/models--kyutai--mimi/snapshots/1/model.safetensors");
+    codec_is("m10", "c9", "c9/models--kyutai--mimi/snapshots/1/model.safetensors");
+}
+
+/* marvis.h: the error is left alone on success, also when a part of the search came to nothing. */
+static void errors_are_left_alone_on_success(void **state) {
+    (void)state;
+    touch("c7/models--HuggingFaceTB--SmolLM2-135M-Instruct/snapshots/1/tokenizer.json");
+    touch("c7/models--kyutai--mimi/snapshots/1/model.safetensors");
+    fx_text("c7/models--o--m/refs/main", "gone");
+    touch("c7/models--o--m/snapshots/aaa-is-a-file");
+    touch("c7/models--o--m/snapshots/bbb/model.safetensors");
+    touch("m11/model.safetensors");
+    const marvis_error untouched = {.status = MARVIS_ERR_CALL, .message = "untouched"};
+    marvis_error err = untouched;
+    char *path, *config;
+    mv_model_files files;
+    int n = 0;
+#define UNTOUCHED(expr)                                                                            \
+    (assert_int_equal(expr, MARVIS_OK), assert_memory_equal(&err, &untouched, sizeof err), n++)
+    UNTOUCHED(mv_hub_find(in_temp("c7"), "o/m", &path, &err));
+    mv_free(path);
+    UNTOUCHED(mv_hub_find_tokenizer(in_temp("c7"), 49152, &path, &err));
+    mv_free(path);
+    UNTOUCHED(mv_hub_find_codec(in_temp("c7"), &path, &config, &err));
+    mv_free(path);
+    UNTOUCHED(mv_model_files_find(in_temp("m11"), in_temp("c7"), &files, &err));
+    mv_model_files_free(&files);
+    UNTOUCHED(mv_model_files_find(in_temp("m11"), in_temp("no-such-cache"), &files, &err));
+    mv_model_files_free(&files);
+    UNTOUCHED(mv_model_files_find("o/m", in_temp("c7"), &files, &err));
+    mv_model_files_free(&files);
+    assert_int_equal(n, 6);
+}
+
 static void what_cannot_be_found_is_explained(void **state) {
     (void)state;
     touch("m3/a.safetensors");
@@ -256,10 +370,10 @@ static void what_cannot_be_found_is_explained(void **state) {
     mv_model_files files;
     marvis_error err;
     assert_int_equal(mv_model_files_find("owner/name", NULL, &files, &err), MARVIS_ERR_NOT_FOUND);
-    assert_message(&err, "hub name", "owner/name: no cache folder was given");
+    assert_message(&err, "hub name", "owner/name: no such file or folder, and no cache folder");
     assert_int_equal(mv_model_files_find("owner/name", in_temp("c3"), &files, &err),
                      MARVIS_ERR_NOT_FOUND);
-    assert_message(&err, "hub name", "owner/name: not in the cache");
+    assert_message(&err, "hub name", "owner/name: no such file or folder, and not in the cache");
 }
 
 static void memory_may_run_out_anywhere(void **state) {
@@ -267,6 +381,7 @@ static void memory_may_run_out_anywhere(void **state) {
     names_are_found_in_the_cache(NULL);
     tokenizers_go_by_vocabulary(NULL);
     const char *cache = in_temp("c6"), *tokenizers = in_temp("c4");
+    small_file("c6/models--Marvis-AI--marvis/snapshots/1/model.safetensors", "backbone.norm.scale");
     int n_failures = 0;
     for (int forever = 0; forever <= 1; forever++) {
         for (uint64_t n = 1;; n++, n_failures++) {
@@ -306,6 +421,9 @@ int main(void) {
         cmocka_unit_test(folders_are_searched_in_order),
         cmocka_unit_test(parts_lie_beside_the_weights),
         cmocka_unit_test(names_are_found_in_the_cache),
+        cmocka_unit_test(codec_inside_another_model_is_found),
+        cmocka_unit_test(codec_inside_csm_1b_is_found_in_the_cache),
+        cmocka_unit_test(errors_are_left_alone_on_success),
         cmocka_unit_test(what_cannot_be_found_is_explained),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };

@@ -173,13 +173,19 @@ static void blocks_have_their_names(void **state) {
     }
 }
 
-/* Every name that a layout makes lies under its known prefixes, so that a stray twin is an error.
- */
+static bool is_known(mv_layout layout, const char *name) {
+    const char *const *known = mv_layout_known_prefixes(layout);
+    while (*known && strncmp(name, *known, strlen(*known)) != 0)
+        known++;
+    return *known != NULL;
+}
+
+/* Every name that a layout makes lies under the known prefixes of all of them, so that a stray twin
+ * and what a conversion forgot are errors. */
 static void made_names_are_known(void **state) {
     (void)state;
     int n = 0;
     for (int layout = MV_LAYOUT_ORIGINAL; layout <= MV_LAYOUT_HF; layout++) {
-        const char *const *known = mv_layout_known_prefixes((mv_layout)layout);
         for (int i = 0; i < 6 + 2 * (MV_BLOCK_FINAL_NORM + 1); i++) {
             char name[128];
             if (i < 6)
@@ -189,14 +195,33 @@ static void made_names_are_known(void **state) {
                                        (mv_block_part)((i - 6) / 2), name, sizeof name);
             if (!name[0]) continue;
             strcat(name, ".weight");
-            size_t k = 0;
-            while (known[k] && strncmp(name, known[k], strlen(known[k])) != 0)
-                k++;
-            if (!known[k]) fail_msg("%s is under no known prefix", name);
-            n++;
+            for (int other = MV_LAYOUT_ORIGINAL; other <= MV_LAYOUT_HF; other++, n++)
+                if (!is_known((mv_layout)other, name))
+                    fail_msg("%s is no known name of %s", name, mv_layout_name((mv_layout)other));
         }
     }
-    assert_int_equal(n, 3 * 25 + 26);
+    assert_int_equal(n, 4 * (3 * 25 + 26));
+}
+
+/* A codec's names are known in a file of its own and, under codec_model. or not, in a CSM. */
+static void codec_names_are_known(void **state) {
+    (void)state;
+    static const char *const names[] = {"encoder.model.0.conv.conv.bias",
+                                        "decoder.layers.0.conv.bias",
+                                        "encoder_transformer.layers.0.x",
+                                        "decoder_transformer.layers.0.x",
+                                        "quantizer.rvq_first.vq.layers.0.x.y",
+                                        "downsample.conv.weight",
+                                        "upsample.conv.weight"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        for (int layout = MV_LAYOUT_ORIGINAL; layout <= MV_LAYOUT_MIMI; layout++)
+            assert_true(is_known((mv_layout)layout, names[i]));
+    for (int layout = MV_LAYOUT_ORIGINAL; layout <= MV_LAYOUT_HF; layout++) {
+        assert_true(is_known((mv_layout)layout, "codec_model.anything"));
+        assert_false(is_known((mv_layout)layout, "optimizer.step"));
+    }
+    assert_false(is_known(MV_LAYOUT_MIMI, "nobody.knows"));
+    assert_false(is_known(MV_LAYOUT_MIMI, "backbone.norm.weight"));
 }
 
 int main(void) {
@@ -207,6 +232,7 @@ int main(void) {
         cmocka_unit_test(parts_have_their_names),
         cmocka_unit_test(blocks_have_their_names),
         cmocka_unit_test(made_names_are_known),
+        cmocka_unit_test(codec_names_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,25 @@ static marvis_status parse_copy(const void *data, size_t len, mv_safetensors *fi
     return mv_safetensors_parse(*copy, len, "dir/m.safetensors", file, err);
 }
 
+static void archives_are_called_by_their_name(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *message;
+    } cases[] = {
+        {"voice.npz", "voice.npz: a NumPy archive; save the weights as safetensors"},
+        {"voice.pt", "voice.pt: a zip archive, as PyTorch (.pt, .bin) or NumPy (.npz)"},
+        {"model.safetensors", "model.safetensors: a zip archive, as PyTorch"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        mv_safetensors file;
+        marvis_error err;
+        assert_int_equal(
+            mv_safetensors_parse((const uint8_t *)"PK\3\4\0\0\0\0", 8, cases[i].path, &file, &err),
+            MARVIS_ERR_UNSUPPORTED);
+        assert_message(&err, cases[i].path, cases[i].message);
+    }
+}
+
 static void good_file_becomes_sorted_tensors(void **state) {
     (void)state;
     static const char header[] =
@@ -471,6 +490,7 @@ static void memory_may_run_out_anywhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_becomes_sorted_tensors),
+        cmocka_unit_test(archives_are_called_by_their_name),
         cmocka_unit_test(every_type_has_its_size),
         cmocka_unit_test(file_without_tensors_is_legal),
         cmocka_unit_test(bad_headers_are_refused_where_they_err),

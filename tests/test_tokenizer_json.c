@@ -299,6 +299,22 @@ static void test_deep_nesting(void **state) {
     assert_non_null(strstr(err.message, "fewer nested sequences"));
 }
 
+/* Brackets without end neither exhaust the stack nor anything else. */
+static void test_bottomless_nesting(void **state) {
+    (void)state;
+    enum { DEPTH = 200000 };
+    char *json = malloc(DEPTH);
+    assert_non_null(json);
+    memset(json, '[', DEPTH);
+    mv_tokenizer *t;
+    marvis_error err;
+    assert_int_equal(mv_tokenizer_parse(json, DEPTH, "deep.json", &t, &err), MARVIS_ERR_TOKENIZER);
+    assert_null(t);
+    assert_non_null(strstr(err.message, "not valid JSON"));
+    assert_non_null(strstr(err.message, "depth"));
+    free(json);
+}
+
 static void test_missing_file(void **state) {
     (void)state;
     mv_tokenizer *t;
@@ -345,6 +361,7 @@ int main(void) {
         cmocka_unit_test(test_special_token_as_text),
         cmocka_unit_test(test_runaway_regex),
         cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_bottomless_nesting),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_load_without_memory),
     };

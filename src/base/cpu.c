@@ -2,6 +2,8 @@
  * system must save the registers), and the number of cores. */
 #include "base/cpu.h"
 
+#include "base/cpu_quota.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -94,7 +96,11 @@ mv_tier mv_tier_best(void) {
 int mv_n_cores(void) {
 #if defined(__linux__)
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
+        int n_allowed = CPU_COUNT(&set),
+            quota = mv_cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+        return quota > 0 && quota < n_allowed ? quota : n_allowed;
+    }
 #elif defined(__APPLE__)
     /* Work is split into equal shares: an efficiency core would hold the others up. */
     static const char *const names[] = {"hw.perflevel0.logicalcpu", "hw.activecpu"};

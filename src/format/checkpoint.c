@@ -3,6 +3,7 @@
 #include "format/checkpoint_internal.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,10 @@
 static const char *const csm_children[] = {"backbone.",   "decoder.",        "text_embeddings.",
                                            "projection.", "codebook0_head.", "audio_embeddings."};
 
-static bool starts_with(const char *s, const char *prefix) {
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
 static bool is_csm_child(const char *name) {
     for (size_t i = 0; i < sizeof csm_children / sizeof *csm_children; i++)
-        if (starts_with(name, csm_children[i])) return true;
-    return strcmp(name, "audio_head") == 0 || starts_with(name, "audio_head.");
+        if (mv_starts_with(name, csm_children[i])) return true;
+    return strcmp(name, "audio_head") == 0 || mv_starts_with(name, "audio_head.");
 }
 
 /* Writes the canonical form of name, which is never longer; returns its length. The wrappers of
@@ -39,7 +36,7 @@ static size_t canonical_name(const char *name, char *out) {
     size_t last = strlen(part);
     memcpy(out + len, part, last + 1);
     len += last;
-    if (starts_with(out, "model.") && is_csm_child(out + 6)) {
+    if (mv_starts_with(out, "model.") && is_csm_child(out + 6)) {
         len -= 6;
         memmove(out, out + 6, len + 1);
     }
@@ -115,11 +112,6 @@ static marvis_status merge_files(mv_checkpoint *ckpt, marvis_error *err) {
     return status;
 }
 
-static bool ends_with(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcmp(s + n - m, suffix) == 0;
-}
-
 static marvis_status open_single(mv_checkpoint *ckpt, marvis_error *err) {
     ckpt->files = mv_alloc(1, sizeof *ckpt->files);
     if (!ckpt->files) return mv_fail_memory(err, sizeof *ckpt->files, "a file");
@@ -137,7 +129,7 @@ marvis_status mv_checkpoint_open(const char *path, mv_checkpoint **ckpt, marvis_
         status = mv_fail_memory(err, strlen(path) + 1, "a path");
         goto fail;
     }
-    if (ends_with(path, ".index.json"))
+    if (mv_ends_with(path, ".index.json"))
         MV_TRY_GOTO(mv_checkpoint_open_index(c, err));
     else
         MV_TRY_GOTO(open_single(c, err));
@@ -212,7 +204,7 @@ void mv_checkpoint_ignore(mv_checkpoint *ckpt, const char *name) {
 size_t mv_checkpoint_ignore_prefix(mv_checkpoint *ckpt, const char *prefix) {
     size_t n = 0;
     for (size_t i = 0; i < ckpt->n_tensors; i++) {
-        if (!starts_with(ckpt->tensors[i].name, prefix)) continue;
+        if (!mv_starts_with(ckpt->tensors[i].name, prefix)) continue;
         ckpt->used[i] = true;
         n++;
     }
@@ -226,10 +218,10 @@ marvis_status mv_checkpoint_finish(const mv_checkpoint *ckpt, const char *const 
     for (size_t i = 0; i < ckpt->n_tensors; i++) {
         if (ckpt->used[i]) continue;
         for (const char *const *prefix = known_prefixes; prefix && *prefix; prefix++)
-            if (starts_with(ckpt->tensors[i].name, *prefix))
+            if (mv_starts_with(ckpt->tensors[i].name, *prefix))
                 return mv_fail(
                     err, MARVIS_ERR_TENSOR,
-                    "%s: unexpected tensor \"%s\"; the configuration has no place for it",
+                    "%s: unexpected tensor \"%s\"; the network as configured has no place for it",
                     ckpt->file_of[i], ckpt->tensors[i].name);
         if (n_unused++ == 0) first = i;
     }

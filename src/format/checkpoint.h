@@ -39,7 +39,8 @@ MV_CHECK marvis_status mv_checkpoint_take(mv_checkpoint *ckpt, const char *name,
                                           const int64_t *shape, const mv_tensor **tensor,
                                           marvis_error *err);
 
-/* Marks a tensor that is known to be redundant (tied table, "initialized", ...); absent is fine. */
+/* Marks a tensor that may be there and that nothing needs ("_initialized"), whatever its shape and
+ * type; absent is fine. */
 void mv_checkpoint_ignore(mv_checkpoint *ckpt, const char *name);
 
 /* Takes a float tensor and widens it to f32 in new memory (mv_free). */
@@ -59,15 +60,15 @@ typedef struct mv_quant_config {
  * its type is kept, else converted into owned memory; or, when `module`.scales exists, an MLX
  * affine triple (weight U32 [n_rows][n_cols*bits/32], scales and biases [n_rows][n_cols/group]),
  * whose group and bits follow from quant and are checked against the shapes. `weights` says what
- * it becomes (marvis.h). 3-D modules are taken as [d0*d1][d2]. */
+ * it becomes (marvis.h). */
 MV_CHECK marvis_status mv_checkpoint_take_matrix(mv_checkpoint *ckpt, const char *module,
                                                  int64_t n_rows, int64_t n_cols,
                                                  const mv_quant_config *quant,
                                                  marvis_weights weights, mv_matrix *matrix,
                                                  marvis_error *err);
 
-/* True when all of the tensor's names under `prefix` are unused, e.g. to leave codec_model.* to
- * another loader: marks every tensor under the prefix as used. Returns how many there were. */
+/* Marks every tensor whose name begins with `prefix` as used, such as codec_model.* when the codec
+ * is taken from elsewhere. Returns how many there were. */
 size_t mv_checkpoint_ignore_prefix(mv_checkpoint *ckpt, const char *prefix);
 
 /* Accounts for the rest. `known_prefixes` (NULL-terminated): an unused tensor under one of them

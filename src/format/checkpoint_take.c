@@ -73,13 +73,9 @@ marvis_status mv_checkpoint_take(mv_checkpoint *ckpt, const char *name, int n_di
     return MARVIS_OK;
 }
 
-static void widen(float *dst, mv_dtype type, const uint8_t *src, size_t n) {
-    if (type == MV_DT_F16)
-        mv_convert_f16_f32(dst, src, n);
-    else if (type == MV_DT_BF16)
-        mv_convert_bf16_f32(dst, src, n);
-    else
-        memcpy(dst, src, n * sizeof *dst);
+/* The weight type of a float tensor. */
+static mv_wtype wtype_of(mv_dtype type) {
+    return type == MV_DT_F32 ? MV_W_F32 : type == MV_DT_F16 ? MV_W_F16 : MV_W_BF16;
 }
 
 marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *name, int n_dims,
@@ -92,7 +88,7 @@ marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *name, int 
                        ckpt->path, name);
     float *v = mv_alloc(t->n_values, sizeof *v);
     if (!v) return mv_fail_memory(err, t->n_values * sizeof *v, name);
-    widen(v, t->type, t->data, t->n_values);
+    mv_widen(v, wtype_of(t->type), t->data, t->n_values);
     *values = v;
     return MARVIS_OK;
 }
@@ -103,7 +99,7 @@ marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *name, int 
 static mv_wtype target_type(mv_dtype source, marvis_weights weights) {
     if (weights == MARVIS_WEIGHTS_F32) return MV_W_F32;
     if (weights == MARVIS_WEIGHTS_BF16) return MV_W_BF16;
-    return source == MV_DT_F32 ? MV_W_F32 : source == MV_DT_F16 ? MV_W_F16 : MV_W_BF16;
+    return wtype_of(source);
 }
 
 static mv_dtype dtype_of(mv_wtype type) {
@@ -137,16 +133,8 @@ static void store_row(const mv_matrix *m, size_t r, const float *row) {
 static marvis_status take_float_matrix(mv_checkpoint *ckpt, const char *name, int64_t n_rows,
                                        int64_t n_cols, marvis_weights weights, mv_matrix *matrix,
                                        marvis_error *err) {
-    const int64_t flat[2] = {n_rows, n_cols};
-    size_t i = mv_checkpoint_index(ckpt, name);
-    if (i == ckpt->n_tensors) return fail_missing(ckpt, name, 2, flat, err);
-    const mv_tensor *t = &ckpt->tensors[i];
-    const int64_t stacked[3] = {-1, -1, n_cols};
-    if (t->n_dims == 3 && shape_is(t, 3, stacked) && t->n_values == (size_t)(n_rows * n_cols))
-        MV_TRY(mv_checkpoint_take(ckpt, name, 3, stacked, &t, err));
-    else
-        MV_TRY(mv_checkpoint_take(ckpt, name, 2, flat, &t, err));
-
+    const mv_tensor *t;
+    MV_TRY(mv_checkpoint_take(ckpt, name, 2, (int64_t[]){n_rows, n_cols}, &t, err));
     mv_matrix m;
     set_shape(&m, target_type(t->type, weights), (size_t)n_rows, (size_t)n_cols);
     if (dtype_of(m.type) == t->type) {
@@ -161,7 +149,8 @@ static marvis_status take_float_matrix(mv_checkpoint *ckpt, const char *name, in
         return mv_fail_memory(err, m.n_cols * sizeof *row, name);
     }
     for (size_t r = 0; r < m.n_rows; r++) {
-        widen(row, t->type, t->data + r * m.n_cols * mv_dtype_bytes(t->type), m.n_cols);
+        mv_widen(row, wtype_of(t->type), t->data + r * m.n_cols * mv_dtype_bytes(t->type),
+                 m.n_cols);
         store_row(&m, r, row);
     }
     mv_free(row);
@@ -265,8 +254,8 @@ static marvis_status take_quantised_matrix(mv_checkpoint *ckpt, const char *modu
     size_t scale_bytes = groups * mv_dtype_bytes(q.scales->type);
     size_t bias_bytes = groups * mv_dtype_bytes(q.biases->type);
     for (size_t r = 0; r < m.n_rows; r++) {
-        widen(scales, q.scales->type, q.scales->data + r * scale_bytes, groups);
-        widen(biases, q.biases->type, q.biases->data + r * bias_bytes, groups);
+        mv_widen(scales, wtype_of(q.scales->type), q.scales->data + r * scale_bytes, groups);
+        mv_widen(biases, wtype_of(q.biases->type), q.biases->data + r * bias_bytes, groups);
         mv_mlx_dequantize_row(row, q.weight->data + r * row_words * 4, scales, biases, m.n_cols,
                               q.group, q.bits);
         store_row(&m, r, row);

@@ -36,13 +36,13 @@ static marvis_status try_snapshot(const char *snapshots, const char *name, char 
     size_t n;
     *folder = NULL;
     if (!path) return mv_fail_memory(err, strlen(name), "a path");
-    marvis_status status = mv_dir_list(path, &names, &n, err);
+    marvis_status status = mv_dir_list(path, &names, &n, NULL);
     if (status == MARVIS_OK) mv_names_free(&names, n);
     if (status == MARVIS_OK && n > 0)
         *folder = path;
     else
         mv_free(path);
-    return status == MARVIS_ERR_MEMORY ? status : MARVIS_OK;
+    return status == MARVIS_ERR_MEMORY ? mv_fail_memory(err, 1, "a list of files") : MARVIS_OK;
 }
 
 /* The snapshot that refs/main names; NULL when that file is absent or names none that is there. */
@@ -70,8 +70,9 @@ static marvis_status newest_snapshot(const char *snapshots, char **folder, marvi
     size_t n;
     int64_t newest = -1;
     *folder = NULL;
-    marvis_status status = mv_dir_list(snapshots, &names, &n, err);
-    if (status != MARVIS_OK) return status == MARVIS_ERR_MEMORY ? status : MARVIS_OK;
+    marvis_status status = mv_dir_list(snapshots, &names, &n, NULL);
+    if (status == MARVIS_ERR_MEMORY) return mv_fail_memory(err, 1, "a list of files");
+    if (status != MARVIS_OK) return MARVIS_OK;
     for (size_t i = 0; i < n && status == MARVIS_OK; i++) {
         char *candidate;
         status = try_snapshot(snapshots, names[i], &candidate, err);
@@ -95,12 +96,13 @@ marvis_status mv_hub_find(const char *cache, const char *name, char **folder, ma
     *folder = NULL;
     if (!mv_hub_is_name(name))
         return mv_fail(err, MARVIS_ERR_NOT_FOUND,
-                       "\"%s\" is not the name of a model; expected \"owner/name\"", name);
+                       "%s: no such file or folder, nor a model's name; expected a path, or "
+                       "\"owner/name\" of a model in the cache",
+                       name);
     if (!cache)
         return mv_fail(
             err, MARVIS_ERR_NOT_FOUND,
-            "%s: no cache folder was given to look for this model in; expected a path or "
-            "a cache",
+            "%s: no such file or folder, and no cache folder was given to look for this model in",
             name);
     char *model = model_folder(cache, name);
     char *snapshots = model ? mv_path_join(model, "snapshots") : NULL;
@@ -112,8 +114,9 @@ marvis_status mv_hub_find(const char *cache, const char *name, char **folder, ma
     if (status == MARVIS_OK && !*folder) status = newest_snapshot(snapshots, folder, err);
     if (status == MARVIS_OK && !*folder)
         status = mv_fail(err, MARVIS_ERR_NOT_FOUND,
-                         "%s: not in the cache %s (looked for %s); download it first", name, cache,
-                         snapshots);
+                         "%s: no such file or folder, and not in the cache %s (looked for %s); "
+                         "download it first",
+                         name, cache, snapshots);
     mv_free(model);
     mv_free(snapshots);
     return status;
@@ -127,9 +130,14 @@ marvis_status mv_hub_first(const char *cache, const char *const *names, mv_hub_p
     *path = NULL;
     *folder = NULL;
     for (; cache && *names; names++) {
-        marvis_status status = mv_hub_find(cache, *names, folder, err);
+        marvis_error absent; /* no failure: the next may be there */
+        marvis_status status = mv_hub_find(cache, *names, folder, &absent);
         if (status == MARVIS_ERR_NOT_FOUND) continue;
-        if (status == MARVIS_OK) status = pick(*folder, path, err);
+        if (status != MARVIS_OK) {
+            if (err) *err = absent;
+            return status;
+        }
+        status = pick(*folder, path, err);
         if (status == MARVIS_OK && *path) return MARVIS_OK;
         mv_free(*folder);
         *folder = NULL;
@@ -157,36 +165,11 @@ marvis_status mv_hub_find_tokenizer(const char *hub_cache, int text_vocab, char 
     if (!*names)
         return mv_fail(
             err, MARVIS_ERR_NOT_FOUND,
-            "no tokenizer.json beside the model, and no known tokenizer has %d ids; give "
-            "the path of a tokenizer.json",
+            "no tokenizer.json beside the model, and no known tokenizer has %d ids; give the "
+            "model's own with --tokenizer",
             text_vocab);
-    return mv_fail(
-        err, MARVIS_ERR_NOT_FOUND,
-        "no tokenizer.json beside the model, nor of %s in the cache %s; give the path of a "
-        "tokenizer.json",
-        *names, hub_cache ? hub_cache : "(none was given)");
-}
-
-marvis_status mv_hub_find_codec(const char *hub_cache, char **path, char **config_path,
-                                marvis_error *err) {
-    static const char *const moshi[] = {"kyutai/moshiko-pytorch-bf16",
-                                        "kyutai/moshika-pytorch-bf16", NULL};
-    static const char *const transformers[] = {"kyutai/mimi", NULL};
-    char *folder;
-    *config_path = NULL;
-    MV_TRY(mv_hub_first(hub_cache, moshi, mv_codec_beside, path, &folder, err));
-    mv_free(folder);
-    if (*path) return MARVIS_OK;
-    MV_TRY(mv_hub_first(hub_cache, transformers, mv_model_beside, path, &folder, err));
-    if (!*path)
-        return mv_fail(err, MARVIS_ERR_NOT_FOUND,
-                       "no Mimi codec beside the model, nor of kyutai/moshiko-pytorch-bf16 or "
-                       "kyutai/mimi in the cache %s; give the path of its file",
-                       hub_cache ? hub_cache : "(none was given)");
-    marvis_status status = mv_file_beside(folder, "config.json", config_path, err);
-    mv_free(folder);
-    if (status == MARVIS_OK) return MARVIS_OK;
-    mv_free(*path);
-    *path = NULL;
-    return status;
+    return mv_fail(err, MARVIS_ERR_NOT_FOUND,
+                   "no tokenizer.json beside the model, nor of %s in the cache %s; give it with "
+                   "--tokenizer: tokenizer.json of %s",
+                   *names, hub_cache ? hub_cache : "(none was given)", *names);
 }

@@ -4,32 +4,23 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "format/hub_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool ends_with(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcmp(s + n - m, suffix) == 0;
-}
+static bool is_index(const char *name) { return mv_ends_with(name, ".index.json"); }
 
-static bool is_index(const char *name) { return ends_with(name, ".index.json"); }
+static bool is_safetensors(const char *name) { return mv_ends_with(name, ".safetensors"); }
 
-static bool is_safetensors(const char *name) { return ends_with(name, ".safetensors"); }
-
-static bool is_codec(const char *name) {
-    return is_safetensors(name) &&
-           (strncmp(name, "tokenizer-", 10) == 0 || strncmp(name, "mimi", 4) == 0);
-}
-
-static bool is_weights(const char *name) { return is_safetensors(name) && !is_codec(name); }
+static bool is_weights(const char *name) { return is_safetensors(name) && !mv_is_codec_name(name); }
 
 /* Weights of kinds that people have and this library does not read. */
 static bool is_foreign(const char *name) {
     static const char *const endings[] = {".pt", ".pth", ".bin", ".ckpt", ".npz", ".gguf"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(name, endings[i])) return true;
+        if (mv_ends_with(name, endings[i])) return true;
     return false;
 }
 
@@ -99,11 +90,7 @@ static marvis_status choose_weights(const char *folder, char *const *names, size
                    folder);
 }
 
-/* Lists the folder and hands over to `choose`. */
-static marvis_status in_folder(const char *folder,
-                               marvis_status (*choose)(const char *, char *const *, size_t, char **,
-                                                       marvis_error *),
-                               char **path, marvis_error *err) {
+marvis_status mv_in_folder(const char *folder, mv_choose choose, char **path, marvis_error *err) {
     char **names;
     size_t n;
     *path = NULL;
@@ -113,31 +100,13 @@ static marvis_status in_folder(const char *folder,
     return status;
 }
 
-static marvis_status choose_codec(const char *folder, char *const *names, size_t n, char **path,
-                                  marvis_error *err) {
-    for (size_t i = 0; i < n; i++) {
-        if (!is_codec(names[i])) continue;
-        MV_TRY(mv_file_beside(folder, names[i], path, err));
-        if (*path) return MARVIS_OK;
-    }
-    return MARVIS_OK;
-}
-
-marvis_status mv_codec_beside(const char *folder, char **path, marvis_error *err) {
-    return in_folder(folder, choose_codec, path, err);
-}
-
-marvis_status mv_model_beside(const char *folder, char **path, marvis_error *err) {
-    return mv_file_beside(folder, "model.safetensors", path, err);
-}
-
 /* The folder and, when `path` is itself a file, the weights. */
 static marvis_status resolve(const char *path, const char *cache, char **folder, char **weights,
                              marvis_error *err) {
     if (mv_dir_exists(path)) {
         *folder = mv_strdup(path);
     } else if (mv_file_exists(path)) {
-        if (!is_safetensors(path) && !is_index(path) && ends_with(path, ".json"))
+        if (!is_safetensors(path) && !is_index(path) && mv_ends_with(path, ".json"))
             return mv_fail(
                 err, MARVIS_ERR_NOT_FOUND,
                 "%s: not a model's weights; expected a folder, a .safetensors file or its "
@@ -160,14 +129,17 @@ static marvis_status resolve(const char *path, const char *cache, char **folder,
 
 static marvis_status find_parts(const char *folder, const char *cache, mv_model_files *files,
                                 marvis_error *err) {
-    if (!files->weights) MV_TRY(in_folder(folder, choose_weights, &files->weights, err));
+    if (!files->weights) MV_TRY(mv_in_folder(folder, choose_weights, &files->weights, err));
     MV_TRY(mv_file_beside(folder, "config.json", &files->config, err));
     MV_TRY(mv_file_beside(folder, "generation_config.json", &files->generation_config, err));
     MV_TRY(mv_file_beside(folder, "tokenizer.json", &files->tokenizer, err));
-    MV_TRY(mv_codec_beside(folder, &files->codec, err));
+    MV_TRY(mv_codec_beside(folder, files->weights, &files->codec, err));
     if (files->codec) return MARVIS_OK;
-    marvis_status status = mv_hub_find_codec(cache, &files->codec, &files->codec_config, err);
-    return status == MARVIS_ERR_NOT_FOUND ? MARVIS_OK : status;
+    marvis_error absent; /* no failure: a model may be opened without a codec */
+    marvis_status status = mv_hub_find_codec(cache, &files->codec, &files->codec_config, &absent);
+    if (status == MARVIS_OK || status == MARVIS_ERR_NOT_FOUND) return MARVIS_OK;
+    if (err) *err = absent;
+    return status;
 }
 
 marvis_status mv_model_files_find(const char *path, const char *hub_cache, mv_model_files *files,

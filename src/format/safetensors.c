@@ -4,6 +4,7 @@
 #include "format/safetensors.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "format/json.h"
 
 #include <stdlib.h>
@@ -64,7 +65,10 @@ static marvis_status refuse_other_formats(const uint8_t *data, size_t len, const
                           "%s: a GGUF file; this build reads safetensors", path);
     if (len >= 4 && memcmp(data, "PK\3\4", 4) == 0)
         return mv_fail_at(err, MARVIS_ERR_UNSUPPORTED, 0,
-                          "%s: a PyTorch pickle; save the weights as safetensors first", path);
+                          "%s: a %s; save the weights as safetensors first", path,
+                          mv_ends_with(path, ".npz") ? "NumPy archive"
+                                                     : "zip archive, as PyTorch (.pt, .bin) or "
+                                                       "NumPy (.npz) write them");
     return MARVIS_OK;
 }
 

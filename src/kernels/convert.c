@@ -51,3 +51,11 @@ void mv_convert_f32_bf16(uint16_t *dst, const float *src, size_t n) {
     for (size_t i = 0; i < n; i++)
         dst[i] = mv_f32_to_bf16(src[i]);
 }
+
+void mv_widen(float *dst, mv_wtype type, const void *src, size_t n) {
+    switch (type) {
+    case MV_W_F16: mv_convert_f16_f32(dst, src, n); break;
+    case MV_W_BF16: mv_convert_bf16_f32(dst, src, n); break;
+    default: memcpy(dst, src, n * sizeof *dst); break;
+    }
+}

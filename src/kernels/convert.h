@@ -3,6 +3,8 @@
 #ifndef MV_KERNELS_CONVERT_H
 #define MV_KERNELS_CONVERT_H
 
+#include "kernels/kernels.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,5 +15,8 @@ uint16_t mv_f32_to_bf16(float f);
 void mv_convert_f16_f32(float *dst, const void *src, size_t n);
 void mv_convert_bf16_f32(float *dst, const void *src, size_t n);
 void mv_convert_f32_bf16(uint16_t *dst, const float *src, size_t n);
+
+/* n values of a weight type as f32 */
+void mv_widen(float *dst, mv_wtype type, const void *src, size_t n);
 
 #endif

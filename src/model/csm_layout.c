@@ -2,6 +2,8 @@
  * shapes; only transformers permutes the rows of q and k (half-split rotary pairs). */
 #include "model/csm_layout.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -16,18 +18,12 @@ typedef struct naming {
     const char *blocks[N_BLOCK_PARTS]; /* after "layers.N.", indexed by mv_block_part */
     const char *norm_suffix;
     const char *heads_suffix;
-    const char *known[8]; /* prefixes, NULL-terminated */
 } naming;
 
 #define PLAIN_PARTS                                                                                \
     { "text_embeddings", "audio_embeddings", "projection", "codebook0_head", "audio_head", "" }
 #define PLAIN_TOWERS                                                                               \
     { "backbone.", "decoder." }
-#define PLAIN_KNOWN                                                                                \
-    {                                                                                              \
-        "text_embeddings.", "audio_embeddings.", "projection.", "codebook0_head.", "audio_head",   \
-            "backbone.", "decoder.", NULL                                                          \
-    }
 #define HF_BLOCKS                                                                                  \
     {                                                                                              \
         "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",             \
@@ -42,9 +38,8 @@ static const naming namings[N_LAYOUTS] = {
                             {"sa_norm", "attn.q_proj", "attn.k_proj", "attn.v_proj",
                              "attn.output_proj", "mlp_norm", "mlp.w1", "mlp.w3", "mlp.w2", "norm"},
                             ".scale",
-                            "",
-                            PLAIN_KNOWN},
-    [MV_LAYOUT_MLX] = {"mlx", PLAIN_PARTS, PLAIN_TOWERS, HF_BLOCKS, ".weight", "", PLAIN_KNOWN},
+                            ""},
+    [MV_LAYOUT_MLX] = {"mlx", PLAIN_PARTS, PLAIN_TOWERS, HF_BLOCKS, ".weight", ""},
     [MV_LAYOUT_MLX_PORT] = {"mlx-port",
                             PLAIN_PARTS,
                             PLAIN_TOWERS,
@@ -52,8 +47,7 @@ static const naming namings[N_LAYOUTS] = {
                              "attention.wo", "ffn_norm", "feed_forward.w1", "feed_forward.w3",
                              "feed_forward.w2", "norm"},
                             ".weight",
-                            "",
-                            PLAIN_KNOWN},
+                            ""},
     [MV_LAYOUT_HF] = {"transformers",
                       {"embed_text_tokens", "backbone_model.embed_tokens.embed_audio_tokens",
                        "depth_decoder.model.inputs_embeds_projector", "lm_head",
@@ -61,27 +55,46 @@ static const naming namings[N_LAYOUTS] = {
                       {"backbone_model.", "depth_decoder.model."},
                       HF_BLOCKS,
                       ".weight",
-                      ".weight",
-                      {"embed_text_tokens.", "backbone_model.", "depth_decoder.", "lm_head.",
-                       "codec_model.", NULL}},
+                      ".weight"},
     [MV_LAYOUT_MIMI] = {.name = "mimi"},
 };
+
+/* In a CSM of whatever layout, what a name of any of them or of a codec begins with: half a
+ * conversion leaves tensors of the other layout behind. */
+static const char *const csm_known[] = {"text_embeddings",
+                                        "audio_embeddings",
+                                        "projection",
+                                        "codebook0_head",
+                                        "audio_head",
+                                        "backbone.",
+                                        "embed_text_tokens",
+                                        "backbone_model.",
+                                        "depth_decoder.",
+                                        "lm_head",
+                                        "codec_model.",
+                                        "encoder.",
+                                        "decoder.",
+                                        "quantizer.",
+                                        "encoder_transformer.",
+                                        "decoder_transformer.",
+                                        "downsample.",
+                                        "upsample.",
+                                        NULL};
+
+static const char *const mimi_known[] = {
+    "encoder.",   "encoder_transformer.", "decoder.",  "decoder_transformer.",
+    "quantizer.", "downsample.",          "upsample.", NULL};
 
 const char *mv_layout_name(mv_layout layout) { return namings[layout].name; }
 
 int mv_layout_rope_interleaved(mv_layout layout) { return layout != MV_LAYOUT_HF; }
-
-static bool ends_with(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcmp(s + n - m, suffix) == 0;
-}
 
 /* Whether any name begins and ends so. */
 static bool any_name(const mv_checkpoint *ckpt, const char *prefix, const char *suffix) {
     size_t len = strlen(prefix);
     for (size_t i = 0; i < mv_checkpoint_n_tensors(ckpt); i++) {
         const char *name = mv_checkpoint_tensor(ckpt, i)->name;
-        if (strncmp(name, prefix, len) == 0 && ends_with(name + len, suffix)) return true;
+        if (mv_starts_with(name, prefix) && mv_ends_with(name + len, suffix)) return true;
     }
     return false;
 }
@@ -144,4 +157,6 @@ void mv_layout_heads_tensor(mv_layout layout, char *name, size_t size) {
     append(name, size, namings[layout].heads_suffix);
 }
 
-const char *const *mv_layout_known_prefixes(mv_layout layout) { return namings[layout].known; }
+const char *const *mv_layout_known_prefixes(mv_layout layout) {
+    return layout == MV_LAYOUT_MIMI ? mimi_known : csm_known;
+}

@@ -56,7 +56,8 @@ void mv_layout_norm_tensor(mv_layout layout, mv_tower tower, int layer, mv_block
                            char *name, size_t size);
 void mv_layout_heads_tensor(mv_layout layout, char *name, size_t size);
 
-/* Prefixes under which every tensor must be known, NULL-terminated. */
+/* Prefixes under which every tensor must be known, NULL-terminated: the same for all layouts of CSM
+ * (names of any of them, and of the codec), and those of a codec alone. */
 const char *const *mv_layout_known_prefixes(mv_layout layout);
 
 #endif

@@ -3,6 +3,7 @@
  * accounted for. A file without any encoder tensor is a codec that only decodes; one with some
  * needs them all. */
 #include "base/memory.h"
+#include "model/csm_layout.h"
 #include "model/mimi_weights.h"
 
 #include <stdio.h>
@@ -269,6 +270,18 @@ static void rvq_module(const loader *l, bool semantic, char module[RVQ_SIZE]) {
     snprintf(module, RVQ_SIZE, "quantizer.%s.", semantic ? first : rest);
 }
 
+/* Training's mark that a codebook holds anything: there or not, decoding does without it. */
+static void ignore_flags(const loader *l, const char *module) {
+    static const char *const flags[] = {"_codebook._initialized", "_codebook.initialized",
+                                        "_codebook.inited",       "codebook._initialized",
+                                        "codebook.initialized",   "codebook.inited"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%s%s%s", l->prefix, module, flags[i]);
+        mv_checkpoint_ignore(l->ckpt, name);
+    }
+}
+
 /* Finished rows: embedding_sum / max(cluster_usage, 1e-5), as training keeps them apart. */
 static marvis_status load_codebook(const loader *l, int index, float **table) {
     static const char *const sums[] = {"_codebook.embedding_sum",
@@ -280,13 +293,6 @@ static marvis_status load_codebook(const loader *l, int index, float **table) {
                                        NULL};
     static const char *const usages[] = {"_codebook.cluster_usage", "_codebook.cluster_size",
                                          "codebook.cluster_usage", "codebook.cluster_size", NULL};
-    static const char *const flags[] = {"_codebook._initialized",
-                                        "_codebook.initialized",
-                                        "_codebook.inited",
-                                        "codebook.initialized",
-                                        "codebook._initialized",
-                                        "codebook.inited",
-                                        NULL};
     const mv_mimi_config *c = l->config;
     const bool semantic = index < c->n_semantic;
     char rvq[RVQ_SIZE], module[MODULE_SIZE];
@@ -295,9 +301,8 @@ static marvis_status load_codebook(const loader *l, int index, float **table) {
              semantic ? index : index - c->n_semantic);
     const char *sum_leaf = spelling(l, module, l->moshi ? sums[0] : sums[3], sums);
     const char *usage_leaf = spelling(l, module, l->moshi ? usages[0] : usages[2], usages);
-    const char *flag_leaf = spelling(l, module, l->moshi ? flags[0] : flags[3], flags);
     float *usage;
-    MV_TRY(take(l, module, flag_leaf, 1, (int64_t[]){1}, NULL));
+    ignore_flags(l, module);
     MV_TRY(take(l, module, sum_leaf, 2, (int64_t[]){c->codebook_size, c->codebook_dim}, table));
     MV_TRY(take_vector(l, module, usage_leaf, c->codebook_size, &usage));
     const size_t dim = (size_t)c->codebook_dim;
@@ -367,14 +372,26 @@ static marvis_status check_encoder_side(const loader *l) {
     return MARVIS_OK;
 }
 
+/* Nothing of a codec may be left; what else the file holds is the caller's. */
+static marvis_status finish(const loader *l) {
+    enum { MAX_KNOWN = 8 };
+    const char *const *parts = mv_layout_known_prefixes(MV_LAYOUT_MIMI);
+    char names[MAX_KNOWN][NAME_SIZE];
+    const char *known[MAX_KNOWN + 1] = {NULL};
+    for (size_t i = 0; i < MAX_KNOWN && parts[i]; i++) {
+        snprintf(names[i], sizeof names[i], "%s%s", l->prefix, parts[i]);
+        known[i] = names[i];
+    }
+    return mv_checkpoint_finish(l->ckpt, known, 0, NULL, NULL, l->err);
+}
+
 static marvis_status load_all(const loader *l, mv_mimi *mimi) {
-    const char *const known[] = {l->prefix, NULL};
     MV_TRY(load_quantizer(l, mimi));
     MV_TRY(load_upsample(l, mimi));
     MV_TRY(load_transformer(l, mimi));
     MV_TRY(load_decoder(l, mimi));
     MV_TRY(check_encoder_side(l));
-    return mv_checkpoint_finish(l->ckpt, known, 0, NULL, NULL, l->err);
+    return finish(l);
 }
 
 marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix, const mv_mimi_config *config,

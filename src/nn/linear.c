@@ -5,7 +5,6 @@
 #include "kernels/convert.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum {
     /* Rows in one step of a share: what the kernels take at a time with one column. */
@@ -24,12 +23,7 @@ void mv_matrix_deinit(mv_matrix *m) {
 
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst) {
     assert(r < m->n_rows);
-    const char *row = (const char *)m->data + r * m->row_bytes;
-    switch (m->type) {
-    case MV_W_F16: mv_convert_f16_f32(dst, row, m->n_cols); break;
-    case MV_W_BF16: mv_convert_bf16_f32(dst, row, m->n_cols); break;
-    default: memcpy(dst, row, m->n_cols * sizeof(float)); break;
-    }
+    mv_widen(dst, m->type, (const char *)m->data + r * m->row_bytes, m->n_cols);
 }
 
 typedef struct linear_job {

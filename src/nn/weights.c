@@ -7,15 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-static void widen(float *dst, const uint8_t *src, mv_wtype from, size_t n) {
-    switch (from) {
-    case MV_W_F32: memcpy(dst, src, n * sizeof *dst); break;
-    case MV_W_F16: mv_convert_f16_f32(dst, src, n); break;
-    case MV_W_BF16:
-    default: mv_convert_bf16_f32(dst, src, n); break;
-    }
-}
-
 marvis_status mv_weights_convert(const void *src, mv_wtype from, mv_wtype to, size_t n, void **dst,
                                  marvis_error *err) {
     enum { BLOCK = 1024 };
@@ -28,7 +19,7 @@ marvis_status mv_weights_convert(const void *src, mv_wtype from, mv_wtype to, si
     float block[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK) {
         size_t count = n - i < BLOCK ? n - i : BLOCK;
-        widen(block, bytes + i * from_size, from, count);
+        mv_widen(block, from, bytes + i * from_size, count);
         if (to == MV_W_F32)
             memcpy(out + i * to_size, block, count * sizeof *block);
         else

@@ -4,10 +4,10 @@
 #include "text/added_tokens.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The tokens of one pass, sorted by content. */
 typedef struct token_set {
@@ -15,16 +15,14 @@ typedef struct token_set {
     size_t n;
 } token_set;
 
-static int compare_contents(const mv_added_token *a, const mv_added_token *b) {
-    size_t n = a->len < b->len ? a->len : b->len;
-    int order = memcmp(a->content, b->content, n);
-    return order ? order : (a->len > b->len) - (a->len < b->len);
-}
-
 static int compare_tokens(const void *a, const void *b) {
     const mv_added_token *x = a, *y = b;
     if (x->normalized != y->normalized) return x->normalized ? 1 : -1;
-    return compare_contents(x, y);
+    return mv_compare_bytes(x->content, x->len, y->content, y->len);
+}
+
+static bool same_content(const mv_added_token *a, const mv_added_token *b) {
+    return mv_compare_bytes(a->content, a->len, b->content, b->len) == 0;
 }
 
 static token_set pass_set(const mv_added_tokens *added, int pass) {
@@ -37,8 +35,7 @@ static const mv_added_token *find_in(token_set set, const char *content, size_t 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const mv_added_token *t = &set.items[middle];
-        int order = memcmp(t->content, content, t->len < len ? t->len : len);
-        if (!order) order = (t->len > len) - (t->len < len);
+        int order = mv_compare_bytes(t->content, t->len, content, len);
         if (!order) return t;
         if (order < 0)
             low = middle + 1;
@@ -62,7 +59,7 @@ marvis_status mv_added_index(mv_added_tokens *added, const char *path, marvis_er
     token_set first = pass_set(added, 0);
     for (size_t i = 0; i < added->n; i++) {
         const mv_added_token *t = &added->items[i];
-        bool twice = i > 0 && i != added->n_first && compare_contents(t - 1, t) == 0;
+        bool twice = i > 0 && i != added->n_first && same_content(t - 1, t);
         if (twice || (i >= added->n_first && find_in(first, t->content, t->len)))
             return mv_fail(err, MARVIS_ERR_TOKENIZER, "%s: added_tokens: \"%s\" occurs twice", path,
                            t->content);

@@ -4,10 +4,10 @@
 #include "text/bpe.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define NONE SIZE_MAX
 
@@ -23,15 +23,9 @@ typedef struct mv_bpe_candidate {
 
 /* ---- tables ---- */
 
-static int compare_contents(const char *a, size_t a_len, const char *b, size_t b_len) {
-    size_t n = a_len < b_len ? a_len : b_len;
-    int order = n ? memcmp(a, b, n) : 0;
-    return order ? order : (a_len > b_len) - (a_len < b_len);
-}
-
 static int compare_tokens(const void *a, const void *b) {
     const mv_bpe_token *x = a, *y = b;
-    return compare_contents(x->content, x->len, y->content, y->len);
+    return mv_compare_bytes(x->content, x->len, y->content, y->len);
 }
 
 static int compare_pairs(const mv_bpe_merge *x, int32_t left, int32_t right) {
@@ -70,7 +64,7 @@ int32_t mv_bpe_find(const mv_bpe *bpe, const char *content, size_t len) {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const mv_bpe_token *t = &bpe->tokens[middle];
-        int order = compare_contents(t->content, t->len, content, len);
+        int order = mv_compare_bytes(t->content, t->len, content, len);
         if (order == 0) return t->id;
         if (order < 0)
             low = middle + 1;

@@ -241,7 +241,7 @@ static marvis_status load(mv_tokenizer *t, const json_t *root, const char *path,
 marvis_status mv_tokenizer_parse(const char *json, size_t len, const char *path,
                                  mv_tokenizer **tokenizer, marvis_error *err) {
     *tokenizer = NULL;
-    json_error_t problem;
+    json_error_t problem; /* jansson itself stops at a depth of 2048 */
     json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &problem);
     if (!root) {
         if (json_error_code(&problem) == json_error_out_of_memory)

@@ -47,8 +47,6 @@ static void check_config(const mv_csm_config *c) {
     check(c->audio_vocab >= 2 && c->audio_vocab <= 65536);
     check(c->text_vocab >= 1 && c->text_vocab <= 1 << 24);
     check(c->depth.max_positions >= c->n_codebooks);
-    check(c->codebook_eos >= 0 && c->codebook_eos < c->audio_vocab);
-    check(c->codebook_pad >= 0 && c->codebook_pad < c->audio_vocab);
     check(c->bos_id >= -1 && c->bos_id < c->text_vocab);
     check(c->eos_id >= -1 && c->eos_id < c->text_vocab);
     check(!c->quant.present || (c->quant.bits >= 2 && c->quant.bits <= 8 && c->quant.bits != 7));

@@ -300,6 +300,71 @@ static void trap_21_one_audio_table_is_enough_but_not_none(void **state) {
     marvis_engine_destroy(&engine);
 }
 
+static void add_codec_config(json_t *config) {
+    json_t *codec = json_load_file(test_path("golden/mimi/config.json"), 0, NULL);
+    assert_int_equal(json_object_set_new(config, "codec_config", codec), 0);
+}
+
+/* Writes the codec as transformers' CSM carries it, behind an index, to a folder. */
+static void write_carrier(const char *folder) {
+    enum { MAX = 256 };
+    static char names[MAX][128];
+    static marvis_tensor_view views[MAX];
+    const char *pointers[MAX];
+    char path[640];
+    mv_safetensors file;
+    marvis_error err;
+    assert_ok(mv_safetensors_open(test_path("golden/mimi/tiny_hf.safetensors"), &file, &err), err);
+    assert_true(file.n_tensors <= MAX);
+    json_t *index = json_object(), *map = json_object();
+    json_object_set_new(index, "weight_map", map);
+    for (size_t i = 0; i < file.n_tensors; i++) {
+        const mv_tensor *t = &file.tensors[i];
+        snprintf(names[i], sizeof names[i], "codec_model.%s", t->name);
+        pointers[i] = names[i];
+        views[i] =
+            (marvis_tensor_view){mv_dtype_name(t->type), t->n_dims, {0}, t->data, t->len_bytes};
+        memcpy(views[i].shape, t->shape, sizeof t->shape);
+        json_object_set_new(map, names[i], json_string("transformers-1.safetensors"));
+    }
+    snprintf(path, sizeof path, "%s/transformers-1.safetensors", folder);
+    assert_ok(marvis_tensors_write(path, file.n_tensors, pointers, views, &err), err);
+    snprintf(path, sizeof path, "%s/transformers.safetensors.index.json", folder);
+    assert_int_equal(json_dump_file(index, path, 0), 0);
+    json_decref(index);
+    mv_safetensors_close(&file);
+}
+
+/* As in a full download of csm-1b: the original model without a codec beside transformers' with
+ * one. It speaks, and the folder serves as another model's codec. */
+static void codec_is_taken_out_of_another_model(void **state) {
+    (void)state;
+    marvis_engine *engine = engine_open(NULL, 1);
+    marvis_model *model;
+    marvis_error err;
+    marvis_model_settings settings;
+    marvis_model_settings_init(&settings);
+    settings.no_tokenizer = 1;
+    settings.strict = 1;
+    const char *folder = altered("original", "full", NULL, add_codec_config, NULL);
+    assert_int_equal(marvis_model_open(engine, folder, &settings, &model, &err),
+                     MARVIS_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "--codec"));
+    write_carrier(folder);
+    assert_ok(marvis_model_open(engine, folder, &settings, &model, &err), err);
+    assert_true(marvis_model_frame_samples(model) > 0);
+    marvis_model_destroy(&model);
+
+    char named[512];
+    snprintf(named, sizeof named, "%s", folder);
+    settings.codec = named;
+    const char *alone = altered("original", "alone", NULL, add_codec_config, NULL);
+    assert_ok(marvis_model_open(engine, alone, &settings, &model, &err), err);
+    assert_true(marvis_model_frame_samples(model) > 0);
+    marvis_model_destroy(&model);
+    marvis_engine_destroy(&engine);
+}
+
 static void unknown_tensor_in_a_tower_is_refused(void **state) {
     (void)state;
     marvis_engine *engine = engine_open(NULL, 1);
@@ -355,6 +420,7 @@ int main(void) {
         cmocka_unit_test(trap_17_rope_parameters_is_rope_scaling),
         cmocka_unit_test(trap_21_codec_tensors_are_left_to_the_codec),
         cmocka_unit_test(trap_21_one_audio_table_is_enough_but_not_none),
+        cmocka_unit_test(codec_is_taken_out_of_another_model),
         cmocka_unit_test(unknown_tensor_in_a_tower_is_refused),
     };
     return cmocka_run_group_tests_name("csm faults", tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void codecs_come_from_moshi_or_transformers(void **state) {
     assert_int_equal(mv_hub_find_codec(in_temp("c5"), &path, &config, &err), MARVIS_ERR_NOT_FOUND);
     assert_message(&err, "codec", "kyutai/mimi");
     assert_message(&err, "codec",
-                   "--codec: tokenizer-e351c8d8-checkpoint125.safetensors of kyutai/");
+                   "give one with --codec: tokenizer-e351c8d8-checkpoint125.safetensors of");
     assert_null(path);
 
     touch("c5/models--kyutai--mimi/snapshots/1/model.safetensors");

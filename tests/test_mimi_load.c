@@ -355,7 +355,8 @@ static void detects_a_codec(void **ctx) {
         assert_false(mv_mimi_detect(ckpt, "codec_model."));
         assert_int_equal(mv_mimi_load(ckpt, "codec_model.", &config, &mimi, &err),
                          MARVIS_ERR_TENSOR);
-        assert_non_null(strstr(err.message, "no Mimi codec"));
+        assert_non_null(strstr(err.message, "no Mimi codec: neither \"codec_model.quantizer.rvq_"));
+        assert_non_null(strstr(err.message, "--codec: tokenizer-e351c8d8-checkpoint125."));
         assert_null(mimi);
         mv_checkpoint_close(&ckpt);
     }

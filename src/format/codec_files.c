@@ -102,9 +102,7 @@ marvis_status mv_hub_find_codec(const char *hub_cache, char **path, char **confi
     if (!*path) MV_TRY(mv_hub_first(hub_cache, carriers, carried_in, path, &folder, err));
     if (!*path)
         return mv_fail(err, MARVIS_ERR_NOT_FOUND,
-                       "no Mimi codec beside the model, nor in the cache %s; give it with --codec: "
-                       "tokenizer-e351c8d8-checkpoint125.safetensors of "
-                       "kyutai/moshiko-pytorch-bf16, or model.safetensors of kyutai/mimi",
+                       "no Mimi codec beside the model, nor in the cache %s; " MV_CODEC_HINT,
                        hub_cache ? hub_cache : "(none was given)");
     marvis_status status = mv_file_beside(folder, "config.json", config_path, err);
     mv_free(folder);

@@ -5,6 +5,11 @@
 
 #include "base/status.h"
 
+/* Where to get a codec, for messages that miss one. */
+#define MV_CODEC_HINT                                                                              \
+    "give one with --codec: tokenizer-e351c8d8-checkpoint125.safetensors of "                      \
+    "kyutai/moshiko-pytorch-bf16, or model.safetensors of kyutai/mimi"
+
 /* The snapshot folder of "owner/name" under cache (refs/main decides, else the newest snapshot that
  * has any file), in new memory. ERR_NOT_FOUND names the cache and the model. cache may be NULL. */
 MV_CHECK marvis_status mv_hub_find(const char *cache, const char *name, char **folder,

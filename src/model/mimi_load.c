@@ -3,6 +3,7 @@
  * accounted for. A file without any encoder tensor is a codec that only decodes; one with some
  * needs them all. */
 #include "base/memory.h"
+#include "format/hub.h"
 #include "model/csm_layout.h"
 #include "model/mimi_weights.h"
 
@@ -399,14 +400,18 @@ marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix, const mv_mim
     *mimi_ptr = NULL;
     MV_TRY(mv_mimi_config_check(config, err));
     const bool moshi = names_are_moshi(ckpt, prefix), hf = names_are_hf(ckpt, prefix);
-    if (moshi == hf)
+    if (moshi && hf)
         return mv_fail(err, MARVIS_ERR_TENSOR,
-                       moshi
-                           ? "%s: tensors of a Mimi codec in both moshi's and transformers' naming "
-                             "under \"%s\""
-                           : "%s: no Mimi codec under \"%s\": neither quantizer.rvq_first.* nor "
-                             "quantizer.semantic_residual_vector_quantizer.* is there",
-                       mv_checkpoint_path(ckpt), prefix);
+                       "%s: a Mimi codec in both moshi's and transformers' naming, "
+                       "\"%squantizer.rvq_*\" and \"%squantizer.*_residual_vector_quantizer.*\"; "
+                       "expected one of them",
+                       mv_checkpoint_path(ckpt), prefix, prefix);
+    if (!moshi && !hf)
+        return mv_fail(
+            err, MARVIS_ERR_TENSOR,
+            "%s: no Mimi codec: neither \"%squantizer.rvq_first.*\" nor "
+            "\"%squantizer.semantic_residual_vector_quantizer.*\" is there; " MV_CODEC_HINT,
+            mv_checkpoint_path(ckpt), prefix, prefix);
     mv_mimi *mimi = mv_alloc(1, sizeof *mimi);
     if (!mimi) return mv_fail_memory(err, sizeof *mimi, "the codec");
     mimi->config = *config;

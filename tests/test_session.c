@@ -418,7 +418,7 @@ static void guard_stops_runaways(void **state) {
     close_fixture(&f);
 }
 
-/* A checkpoint with numbers that are none: the step fails, and goes on failing without running on. */
+/* A checkpoint with numbers that are none: the step fails, and goes on failing. */
 static void a_failed_utterance_stays_failed(void **state) {
     (void)state;
     automaton a = plain();

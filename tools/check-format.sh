@@ -14,11 +14,16 @@ format=$(command -v clang-format-14 || command -v clang-format) ||
 files=${*:-$(find include src apps tests fuzz bench docs/examples -name '*.[ch]' 2> /dev/null | sort)}
 status=0
 n=0
+reflowing="{$(sed 's/ReflowComments: false/ReflowComments: true/' .clang-format | paste -sd, -)}"
 
 for file in $files; do
     n=$((n + 1))
     if [ -n "$fix" ]; then
         "$format" -i "$file" || status=1
+        # Comments are left alone, for lists in them would be joined, but for those too long.
+        for line in $(awk 'length($0) > 100 {print NR}' "$file" | sort -rn); do
+            "$format" -i --style="$reflowing" --lines="$line:$line" "$file" || status=1
+        done
     elif ! "$format" "$file" | cmp -s - "$file"; then
         echo "$file: $("$format" "$file" | diff "$file" - | grep -c '^[<>]') lines differ from" \
             "clang-format's; run tools/check-format.sh --fix"

@@ -24,7 +24,7 @@ bool mv_tier_available(mv_tier tier);
 /* The best tier that is available and compiled in. */
 mv_tier mv_tier_best(void);
 
-/* Cores that this process may keep busy (Linux: its affinity mask and its CPU quota), at least 1. */
+/* Cores that this process may keep busy (Linux: affinity mask and CPU quota), at least 1. */
 int mv_n_cores(void);
 
 #endif

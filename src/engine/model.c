@@ -27,8 +27,8 @@ static marvis_status parse_file(const char *path, parse_fn parse, mv_csm_config 
     return status;
 }
 
-/* The configuration: the one that was named, the one beside the weights, or the row that their shapes
- * match. */
+/* The configuration: the one that was named, the one beside the weights, or the row that their
+ * shapes match. */
 static marvis_status choose_config(const marvis_model *model, const marvis_model_settings *settings,
                                    mv_csm_config *config, marvis_error *err) {
     const char *path = model->files.config;

@@ -22,8 +22,8 @@ static bool by_content(const mv_tokenizer *tokenizer, int32_t *bos, int32_t *eos
     return false;
 }
 
-/* In this order: what Marvis and CSM are trained with, the file's template, the families' tokens, and
- * the ids of config.json. */
+/* In this order: what Marvis and CSM are trained with, the file's template, the families' tokens,
+ * and the ids of config.json. */
 static bool choose_ids(marvis_model *model) {
     const mv_csm_config *config = &model->csm.config;
     int32_t bos = mv_tokenizer_template_bos(model->tokenizer);

@@ -202,8 +202,8 @@ static marvis_status read_counts(const mv_json_at *at, mv_csm_config *c, marvis_
     return mv_json_int(at, "codebook_eos_token_id", false, 0, 0, &eos, err);
 }
 
-/* A config of Marvis may carry the ids of CSM's class defaults: they count only when the vocabulary has
- * them. */
+/* A config of Marvis may carry the ids of CSM's class defaults: they count only when the vocabulary
+ * has them. */
 static void read_text_ids(const mv_json_at *at, mv_csm_config *c) {
     const json_t *bos = mv_json_get(at, "bos_token_id"), *eos = mv_json_get(at, "eos_token_id");
     if (!json_is_integer(bos) || !json_is_integer(eos)) return;

@@ -34,8 +34,8 @@ typedef struct mv_csm_config {
     void *json;       /* owned json_t *, kept alive for quant.overrides */
 } mv_csm_config;
 
-/* BOS and EOS of the tokenizers that CSM and Marvis are trained with, by the size of their vocabulary,
- * whatever a file says (published ones disagree); false: another vocabulary. */
+/* BOS and EOS of the tokenizers that CSM and Marvis are trained with, by the size of their
+ * vocabulary, whatever a file says (published ones disagree); false: another vocabulary. */
 bool mv_csm_known_text_ids(int text_vocab, int *bos_id, int *eos_id);
 
 /* Reads config.json text. Every number is range-checked; ERR_CONFIG names path and key. */

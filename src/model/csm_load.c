@@ -155,7 +155,8 @@ static bool same_at_samples(const mv_tensor *a, const mv_tensor *b) {
     return true;
 }
 
-/* transformers ties two copies of the audio table; a file may hold both or either. Two must be equal. */
+/* transformers ties two copies of the audio table; a file may hold both or either. Two must be
+ * equal. */
 static marvis_status check_tied(const loader *l, const char *main_tensor, const char *tied_tensor) {
     const mv_csm_config *c = l->config;
     const int64_t shape[] = {c->n_codebooks * c->audio_vocab, c->backbone.width};

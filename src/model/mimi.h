@@ -36,11 +36,11 @@ typedef struct mv_mimi mv_mimi;
 
 /* Loads Mimi from ckpt: names begin with `prefix` ("codec_model." or ""), in moshi's or
  * transformers' naming (told apart by names), with the old spellings too. Every number of `config`
- * must be that of the file, and every tensor of a codec under the prefix (csm_layout.h) is taken and
- * shape-checked: one that is missing, extra or of another shape is ERR_TENSOR. Only the codebooks'
- * "initialized" may be there or not. Other tensors are left to mv_checkpoint_finish. The encoder's tensors (checked, not kept)
- * may be absent only all together: such a codec decodes. Weights become f32; the mapped file may be
- * closed afterwards. */
+ * must be that of the file, and every tensor of a codec under the prefix (csm_layout.h) is taken
+ * and shape-checked: one that is missing, extra or of another shape is ERR_TENSOR. Only the
+ * codebooks' "initialized" may be there or not. Other tensors are left to mv_checkpoint_finish. The
+ * encoder's tensors (checked, not kept) may be absent only all together: such a codec decodes.
+ * Weights become f32; the mapped file may be closed afterwards. */
 MV_CHECK marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix,
                                     const mv_mimi_config *config, mv_mimi **mimi,
                                     marvis_error *err);

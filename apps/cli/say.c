@@ -33,9 +33,12 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
     if (!output)
         return app_fail(err, MARVIS_ERR_CALL,
                         "--output is missing; give -o FILE, or -o - for standard output");
-    if (stats && strcmp(stats, output) == 0)
-        return app_fail(err, MARVIS_ERR_CALL, "--stats and --output both name %s",
-                        strcmp(stats, "-") == 0 ? "standard output" : stats);
+    if (stats && out_file_same(stats, output)) {
+        bool to_stdout = strcmp(stats, "-") == 0 || strcmp(output, "-") == 0;
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "--stats %s and --output %s are the same file%s; give two", stats, output,
+                        to_stdout ? ", standard output" : "");
+    }
     if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
         return app_fail(err, MARVIS_ERR_CALL,
                         "standard output is a terminal; redirect it or give -o FILE");

@@ -1,4 +1,5 @@
 /* say_settings.c - the options of marvis say over the model's own defaults (see say.h). */
+#include <limits.h>
 #include <math.h>
 
 #include "cli/say.h"
@@ -21,10 +22,11 @@ static void set_sampling(const cli_call *call, marvis_session_settings *settings
     if (cli_given(call, CLI_GREEDY)) first->temperature = depth->temperature = 0.0f;
 }
 
-/* Seconds to frames, upwards. */
+/* Seconds to frames, upwards; no more than an int holds, for a codec may have any frame rate. */
 static int frames_of(double seconds, const marvis_model *model) {
     double rate = (double)marvis_model_sample_rate(model) / marvis_model_frame_samples(model);
-    return (int)ceil(seconds * rate - 1e-9);
+    double n_frames = ceil(seconds * rate - 1e-9);
+    return n_frames < INT_MAX ? (int)n_frames : INT_MAX;
 }
 
 marvis_status say_settings(const cli_call *call, const marvis_model *model,

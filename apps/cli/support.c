@@ -66,12 +66,7 @@ marvis_status cli_engine(const cli_call *call, marvis_engine **engine, marvis_er
     settings.n_threads = cli_integer(call, CLI_THREADS, 0);
     settings.cpu = cli_text(call, CLI_CPU);
     settings.log = cli_given(call, CLI_QUIET) ? NULL : print_warning;
-    /* Signals go to this thread alone, never to the engine's, so that the handler can't meet a
-     * session that is just being destroyed. */
-    cli_block_signals(true);
-    marvis_status status = marvis_engine_create(&settings, engine, err);
-    cli_block_signals(false);
-    return status;
+    return marvis_engine_create(&settings, engine, err);
 }
 
 static marvis_weights chosen_weights(const cli_call *call) {

@@ -8,6 +8,7 @@
 #include "cli/support.h"
 #include "cli/tensor_input.h"
 #include "common/error.h"
+#include "common/out_file.h"
 
 /* S prompt positions, T forced frames, C codebooks, V codes, D backbone width. */
 typedef struct trace_job {
@@ -98,16 +99,26 @@ static marvis_status write_output(const trace_job *job, marvis_error *err) {
          .data = job->logits,
          .len_bytes = (size_t)(n_frames * n_codebooks * vocab) * sizeof(float)},
     };
-    return marvis_tensors_write(cli_text(job->call, CLI_OUTPUT), 2, names, views, err);
+    const char *path = cli_text(job->call, CLI_OUTPUT);
+    /* The library's temporary file is unknown to our handler, so that signals wait until it is gone.
+     * A pipe has none, and may have to be interrupted for want of a reader. */
+    bool wait = !out_file_is_stream(path);
+    if (wait) cli_block_signals(true);
+    marvis_status status = marvis_tensors_write(path, 2, names, views, err);
+    if (wait) cli_block_signals(false);
+    return status;
 }
 
 int trace_run(const cli_call *call) {
     trace_job job = {.call = call};
     marvis_error err;
     int exit_status = CLI_DONE;
-    if (check_call(call, &err) != MARVIS_OK ||
-        cli_load(call, cli_text(call, CLI_MODEL), 0, &job.loaded, &err) != MARVIS_OK ||
-        read_input(&job, &err) != MARVIS_OK)
+    if (check_call(call, &err) != MARVIS_OK)
+        exit_status = cli_fail(&err, true);
+    else if (out_file_probe(cli_text(call, CLI_OUTPUT), &err) != MARVIS_OK)
+        exit_status = cli_fail(&err, false);
+    else if (cli_load(call, cli_text(call, CLI_MODEL), 0, &job.loaded, &err) != MARVIS_OK ||
+             read_input(&job, &err) != MARVIS_OK)
         exit_status = cli_fail(&err, true);
     else if (run_model(&job, &err) != MARVIS_OK || write_output(&job, &err) != MARVIS_OK)
         exit_status = cli_fail(&err, false);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,20 +68,62 @@ static char *temp_name(const char *target, int attempt) {
     return name;
 }
 
-static marvis_status open_temporary(out_file *file, mode_t mode, marvis_error *err) {
+/* Creates the file and takes its slot with signals held back: a handler sees both or neither. */
+static int create_temporary(out_file *file) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int error = errno;
+    if (file->fd >= 0) file->slot = slot_take(file->temp);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return file->fd >= 0 ? 0 : error;
+}
+
+static marvis_status open_temporary(out_file *file, marvis_error *err) {
     enum { N_ATTEMPTS = 100 };
-    for (int attempt = 0; attempt < N_ATTEMPTS; attempt++) {
+    int error = EEXIST;
+    for (int attempt = 0; attempt < N_ATTEMPTS && error == EEXIST; attempt++) {
         free(file->temp);
         file->temp = temp_name(file->target, attempt);
         if (!file->temp) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-        file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (file->fd >= 0) {
-            file->slot = slot_take(file->temp);
-            return MARVIS_OK;
-        }
-        if (errno != EEXIST) break;
+        error = create_temporary(file);
+        if (error == 0) return MARVIS_OK;
     }
-    return app_fail(err, MARVIS_ERR_IO, "%s: cannot be created: %s", file->name, strerror(errno));
+    return app_fail(err, MARVIS_ERR_IO, "%s: cannot be created: %s", file->name, strerror(error));
+}
+
+/* Whether a path leads to something, and what; "-" is standard output. */
+static bool look(const char *path, struct stat *st) {
+    return strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, st) == 0 : stat(path, st) == 0;
+}
+
+/* The path of a file that is to be created, the links of its folder followed; NULL when there is no
+ * such folder. */
+static char *resolve_new(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *dir = slash ? platform_concat(path, "") : platform_concat(".", "");
+    if (dir && slash) dir[slash - path + 1] = '\0';
+    char *folder = dir ? realpath(dir, NULL) : NULL;
+    char *with_slash = folder ? platform_concat(folder, "/") : NULL;
+    char *resolved = with_slash ? platform_concat(with_slash, name) : NULL;
+    free(dir);
+    free(folder);
+    free(with_slash);
+    return resolved;
+}
+
+bool out_file_same(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    bool a_exists = look(a, &of_a), b_exists = look(b, &of_b);
+    if (strcmp(a, b) == 0) return true;
+    if (a_exists != b_exists) return false;
+    if (a_exists) return of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+    char *path_a = resolve_new(a), *path_b = resolve_new(b);
+    bool same = path_a && path_b && strcmp(path_a, path_b) == 0;
+    free(path_a);
+    free(path_b);
+    return same;
 }
 
 static bool stat_is_stream(const struct stat *st) {
@@ -91,28 +135,51 @@ bool out_file_is_stream(const char *path) {
     return strcmp(path, "-") == 0 || (stat(path, &st) == 0 && stat_is_stream(&st));
 }
 
+/* Why a path that leads nowhere cannot be created: its folder may be closed to us, and the rename
+ * would replace a link although the file that it names was meant. */
+static marvis_status check_new(const char *path, int error, marvis_error *err) {
+    struct stat st;
+    if (error == ENOENT && lstat(path, &st) == 0)
+        return app_fail(
+            err, MARVIS_ERR_CALL,
+            "%s is a link to a file that does not exist; create that or remove the link", path);
+    if (error != ENOENT)
+        return app_fail(err, MARVIS_ERR_IO, "%s: cannot be created: %s", path, strerror(error));
+    return MARVIS_OK;
+}
+
 static marvis_status open_path(out_file *file, const char *path, marvis_error *err) {
     struct stat st;
+    marvis_status status;
     size_t n = strlen(path);
     bool exists = stat(path, &st) == 0;
-    mode_t mode = 0666;
+    int error = errno;
     if (n == 0 || path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode)))
         return app_fail(err, MARVIS_ERR_CALL, "%s is a folder; give the name of a file",
                         n ? path : "the empty name");
     if (exists && stat_is_stream(&st)) {
-        file->fd = open(path, O_WRONLY | O_CLOEXEC);
+        file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         if (file->fd < 0)
             return app_fail(err, MARVIS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
         return MARVIS_OK;
     }
-    if (exists) { /* replace what a link points to, with the rights it had */
-        file->target = realpath(path, NULL);
-        mode = st.st_mode & 0777;
-    } else {
-        file->target = platform_concat(path, "");
-    }
-    if (!file->target) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-    return open_temporary(file, mode, err);
+    if (!exists && (status = check_new(path, error, err)) != MARVIS_OK) return status;
+    file->target = exists ? realpath(path, NULL) : platform_concat(path, "");
+    if (!file->target)
+        return app_fail(err, MARVIS_ERR_IO, "%s: cannot be created: %s", path, strerror(errno));
+    status = open_temporary(file, err);
+    /* What is replaced keeps its rights; a failure leaves those of a new file. */
+    if (status == MARVIS_OK && exists) fchmod(file->fd, st.st_mode & 0777);
+    return status;
+}
+
+marvis_status out_file_probe(const char *path, marvis_error *err) {
+    out_file file;
+    marvis_status status;
+    if (out_file_is_stream(path)) return MARVIS_OK;
+    status = out_file_open(&file, path, err);
+    if (status == MARVIS_OK) out_file_discard(&file);
+    return status;
 }
 
 marvis_status out_file_open(out_file *file, const char *path, marvis_error *err) {

@@ -1,6 +1,7 @@
 /* out_file.h - an output that appears whole or not at all: a file is written under a temporary name
- * in the target's folder and renamed when it is complete. Standard output, pipes and devices are
- * written directly. */
+ * in the target's folder and renamed when it is complete. Links are followed: what they point to is
+ * replaced, and keeps its rights. Standard output, pipes and devices are written directly. The
+ * library writes tensor files by the same rules (src/base/file.h). */
 #ifndef APPS_COMMON_OUT_FILE_H
 #define APPS_COMMON_OUT_FILE_H
 
@@ -29,7 +30,14 @@ typedef struct out_file {
 /* True for "-" and for a target that exists and is not an ordinary file (a pipe or a device). */
 bool out_file_is_stream(const char *path);
 
-/* Opens the output; path "-" is standard output. ERR_CALL: the path is a folder; ERR_IO. */
+/* True when two paths ("-": standard output) lead to one file, whether it exists or not. */
+bool out_file_same(const char *a, const char *b);
+
+/* What out_file_open would say, with nothing left behind; a pipe or a device is not touched. */
+MARVIS_CHECK marvis_status out_file_probe(const char *path, marvis_error *err);
+
+/* Opens the output; path "-" is standard output. ERR_CALL: a folder, or a link
+ * to nothing; ERR_IO. */
 MARVIS_CHECK marvis_status out_file_open(out_file *file, const char *path, marvis_error *err);
 
 /* Appends n bytes. ERR_IO: full disk, closed pipe and the like. */

@@ -9,6 +9,8 @@ static float clamp(float x) {
     return x > 1.0f ? 1.0f : x < -1.0f ? -1.0f : x;
 }
 
+static int16_t to_s16(float x) { return (int16_t)lrintf(clamp(x) * 32767.0f); }
+
 void pcm_clamp(const float *in, float *out, size_t n) {
     for (size_t i = 0; i < n; i++)
         out[i] = clamp(in[i]);
@@ -16,12 +18,12 @@ void pcm_clamp(const float *in, float *out, size_t n) {
 
 void pcm_to_s16(const float *in, int16_t *out, size_t n) {
     for (size_t i = 0; i < n; i++)
-        out[i] = (int16_t)lrintf(clamp(in[i]) * 32767.0f);
+        out[i] = to_s16(in[i]);
 }
 
 void pcm_to_s16le(const float *in, uint8_t *out, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        uint16_t sample = (uint16_t)(int16_t)lrintf(clamp(in[i]) * 32767.0f);
+        uint16_t sample = (uint16_t)to_s16(in[i]);
         out[2 * i] = (uint8_t)(sample & 0xff);
         out[2 * i + 1] = (uint8_t)(sample >> 8);
     }

@@ -180,8 +180,9 @@ void mv_names_free(char ***names, size_t n) {
 
 struct mv_writer {
     int fd;
-    char *path; /* owned */
-    char *temp; /* owned */
+    char *path;   /* owned; as given, for messages */
+    char *target; /* what is renamed to, links followed; realpath's memory */
+    char *temp;   /* owned; NULL: written directly */
 };
 
 static void writer_free(mv_writer **writer, bool remove_temp) {
@@ -190,34 +191,79 @@ static void writer_free(mv_writer **writer, bool remove_temp) {
     if (!w) return;
     if (w->fd >= 0) close(w->fd);
     if (remove_temp && w->temp) unlink(w->temp);
+    free(w->target);
     mv_free(w->path);
     mv_free(w->temp);
     mv_free(w);
 }
 
+/* Creates the temporary file in the target's folder, so that the rename stays on one file system;
+ * its rights are those that the umask leaves to any new file. */
+static marvis_status open_temp(mv_writer *w, const char *target, marvis_error *err) {
+    enum { N_ATTEMPTS = 100 };
+    const char *slash = strrchr(target, '/');
+    size_t n_dir = slash ? (size_t)(slash - target) + 1 : 0, size = n_dir + 64;
+    char *temp = mv_alloc(size, 1);
+    if (!temp) return mv_fail_memory(err, size, w->path);
+    for (int i = 0; i < N_ATTEMPTS && w->fd < 0 && (i == 0 || errno == EEXIST); i++) {
+        snprintf(temp, size, "%.*s.marvis-%ld-%d.part", (int)n_dir, target, (long)getpid(), i);
+        w->fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    if (w->fd < 0) {
+        int error = errno;
+        mv_free(temp);
+        return mv_fail(err, MARVIS_ERR_IO, "%s: cannot create the file: %s", w->path,
+                       strerror(error));
+    }
+    w->temp = temp;
+    return MARVIS_OK;
+}
+
+/* Refuses what rename would replace although a file of another place was meant. */
+static marvis_status open_new(mv_writer *w, int error, marvis_error *err) {
+    struct stat st;
+    if (error == ENOENT && lstat(w->path, &st) == 0)
+        return mv_fail(
+            err, MARVIS_ERR_CALL,
+            "%s: is a link to a file that does not exist; create that or remove the link", w->path);
+    if (error != ENOENT)
+        return mv_fail(err, MARVIS_ERR_IO, "%s: cannot create the file: %s", w->path,
+                       strerror(error));
+    return open_temp(w, w->path, err);
+}
+
+static marvis_status open_output(mv_writer *w, marvis_error *err) {
+    struct stat st;
+    size_t n = strlen(w->path);
+    bool exists = stat(w->path, &st) == 0;
+    int error = errno;
+    if (n == 0 || w->path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode)))
+        return mv_fail(err, MARVIS_ERR_CALL, "%s: is a folder; give the name of a file",
+                       n ? w->path : "the empty name");
+    if (!exists) return open_new(w, error, err);
+    if (!S_ISREG(st.st_mode)) {
+        w->fd = open(w->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return w->fd >= 0 ? MARVIS_OK : fail_errno(err, w->path, "open it for writing", errno);
+    }
+    w->target = realpath(w->path, NULL);
+    if (!w->target) return fail_errno(err, w->path, "follow the link", errno);
+    MV_TRY(open_temp(w, w->target, err));
+    fchmod(w->fd, st.st_mode & 0777); /* a failure leaves the rights of a new file */
+    return MARVIS_OK;
+}
+
 marvis_status mv_writer_open(const char *path, mv_writer **writer, marvis_error *err) {
     *writer = NULL;
-    size_t size = strlen(path) + 16;
     mv_writer *w = mv_alloc(1, sizeof *w);
     if (!w) return mv_fail_memory(err, sizeof *w, path);
     w->fd = -1;
     w->path = mv_strdup(path);
-    char *temp = mv_alloc(size, 1);
-    if (!w->path || !temp) {
-        mv_free(temp);
-        writer_free(&w, false);
-        return mv_fail_memory(err, size, path);
+    marvis_status status =
+        w->path ? open_output(w, err) : mv_fail_memory(err, strlen(path) + 1, path);
+    if (status != MARVIS_OK) {
+        writer_free(&w, true);
+        return status;
     }
-    snprintf(temp, size, "%s.XXXXXX", path);
-    w->fd = mkstemp(temp);
-    if (w->fd < 0) {
-        int error = errno;
-        mv_free(temp);
-        writer_free(&w, false);
-        return mv_fail(err, MARVIS_ERR_IO, "%s: cannot create the file: %s", path, strerror(error));
-    }
-    w->temp = temp;
-    fchmod(w->fd, 0644); /* mkstemp's 0600 would surprise; a failure only keeps it */
     *writer = w;
     return MARVIS_OK;
 }
@@ -240,7 +286,8 @@ marvis_status mv_writer_commit(mv_writer **writer, marvis_error *err) {
     mv_writer *w = *writer;
     int fd = w->fd;
     w->fd = -1;
-    if (close(fd) != 0 || rename(w->temp, w->path) != 0) {
+    if ((close(fd) != 0 && errno != EINTR) ||
+        (w->temp && rename(w->temp, w->target ? w->target : w->path) != 0)) {
         marvis_status status =
             mv_fail(err, MARVIS_ERR_IO, "%s: cannot write: %s", w->path, strerror(errno));
         writer_free(writer, true);

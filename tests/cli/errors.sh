@@ -85,6 +85,22 @@ fails 1 'words.txt/x.wav'         say --model "$m" hi -o words.txt/x.wav
 fails 1 'nofolder/s.json'         say --model "$m" hi -o x.wav --stats nofolder/s.json
 fails 2 'x.wav'                   say --model "$m" hi -o x.wav --stats x.wav
 fails 2 'standard output'         say --model "$m" hi -o - --stats -
+# One file by two names, there already or not.
+ln -s . here
+ln -s kept.wav link.wav
+ln kept.wav hard.wav
+ln -s nowhere.wav dangling.wav
+for pair in x.wav:./x.wav "$work/x.wav:x.wav" here/x.wav:x.wav folder/../x.wav:x.wav \
+    kept.wav:./kept.wav link.wav:kept.wav kept.wav:hard.wav; do
+    fails 2 "--stats ${pair#*:} and --output ${pair%:*}" say --model no-such-model hi \
+        -o "${pair%:*}" --stats "${pair#*:}"
+done
+listing_before=$(listing)
+run "$marvis" say --model no-such-model hi --format raw -o ../out --stats -
+verify_failure 'standard output is the output' 2 '--output ../out'
+is 'one file by two names: the old file stays' kept "$(cat kept.wav)"
+fails 2 'dangling.wav is a link'  say --model no-such-model hi -o dangling.wav
+is 'a link to nothing stays' nowhere.wav "$(readlink dangling.wav)"
 for format in flac opus ogg mp3; do
     fails 2 "$format needs an ordinary file" say --model "$m" hi -o - --format $format
 done
@@ -215,7 +231,19 @@ trace_fails "-1"          $tokens $mask frames:I32:2x32:-1
 trace_fails "258"         tokens:I32:3x33:258 $mask $frames
 trace_fails "context"     tokens:I32:2049x33:0 mask:U8:2049x33:1 $frames
 "$tool" tensors in.safetensors $tokens $mask $frames || exit 1
-fails 1 'nofolder'        trace --model "$m" --input in.safetensors -o nofolder/out.safetensors
+for model in "$m" no-such-model; do # the output is looked at before the model
+    fails 1 'nofolder'     trace --model "$model" --input in.safetensors -o nofolder/out.safetensors
+    fails 2 'is a folder'  trace --model "$model" --input in.safetensors -o folder
+    fails 2 'is a folder'  trace --model "$model" --input in.safetensors -o nofolder/
+    fails 2 'is a link'    trace --model "$model" --input in.safetensors -o dangling.wav
+done
+if [ -c /dev/full ]; then
+    ln -s /dev/full full
+    fails 1 'full'         trace --model "$m" --input in.safetensors -o full
+    rm full
+else
+    skip 'no /dev/full'
+fi
 fails 2 'no-such-model'   trace --model no-such-model --input in.safetensors -o out.safetensors
 
 # ---- codec decode -------------------------------------------------------------------------------

@@ -71,7 +71,15 @@ works 'an existing file' say --model "$m" -o link.wav hi
 same 'an existing file: replaced through the link' target.wav a.wav
 is 'an existing file: the link stays' 1 "$(test -h link.wav && echo 1)"
 # shellcheck disable=SC2012
-is 'an existing file: its rights stay' rw-r----- "$(ls -l target.wav | cut -c 2-10)"
+rights() { ls -l "$1" | cut -c 2-10; }
+is 'an existing file: its rights stay' rw-r----- "$(rights target.wav)"
+chmod 666 target.wav
+works 'rights beyond the umask' say --model "$m" -o target.wav hi
+is 'rights beyond the umask stay' rw-rw-rw- "$(rights target.wav)"
+(umask 077 && "$marvis" say --model "$m" -o private.wav hi)
+is 'a new file: the rights of the umask' rw------- "$(rights private.wav)"
+works 'statistics beside the speech' say --model "$m" -o a.wav --stats ./b.wav hi
+same 'statistics beside the speech: each its own' a.wav target.wav
 
 # ---- the same seed, the same bytes --------------------------------------------------------------
 seeded() { # FILE SEED OPTION...
@@ -225,6 +233,44 @@ works 'info without codec and tokenizer' info bare
 works 'trace' trace --model bare --input in.safetensors -o out.safetensors
 is 'trace: hidden' 'F32 2x610' "$("$tool" shape out.safetensors hidden)"
 is 'trace: logits' 'F32 2x32x19' "$("$tool" shape out.safetensors logits)"
+
+trace_to() { # NAME FILE
+    works "trace to $1" trace --model bare --input in.safetensors -o "$2"
+}
+(umask 077 && "$marvis" trace --model bare --input in.safetensors -o private.safetensors)
+is 'trace: the rights of the umask' rw------- "$(rights private.safetensors)"
+same 'trace: the same again' private.safetensors out.safetensors
+mkdir elsewhere
+echo old > elsewhere/target.safetensors
+chmod 662 elsewhere/target.safetensors
+ln -s elsewhere/target.safetensors link.safetensors
+trace_to 'a link' link.safetensors
+is 'trace to a link: the link stays' elsewhere/target.safetensors "$(readlink link.safetensors)"
+same 'trace to a link: its file is replaced' elsewhere/target.safetensors out.safetensors
+is 'trace to a link: with the rights it had' rw-rw--w- "$(rights elsewhere/target.safetensors)"
+mkfifo fifo
+cat fifo > from_fifo &
+trace_to 'a pipe' fifo
+is 'trace to a pipe: a pipe still' 1 "$(test -p fifo && echo 1)"
+if [ -p fifo ]; then wait $!; else kill $!; fi
+same 'trace to a pipe: all of it' from_fifo out.safetensors
+# A device of our own: a program that goes wrong as root would replace the one that all share.
+if mknod null c 1 3 2> /dev/null && (: > null) 2> /dev/null || { [ "$(id -u)" -ne 0 ] &&
+    ln -s /dev/null null; }; then
+    trace_to 'a device' null
+    is 'trace to a device: a device still' 1 "$(test -c null && echo 1)"
+else
+    skip 'no device to write to'
+    skip 'no device to look at'
+fi
+is 'trace: no temporary file' '' "$(listing | grep -e 'part$' -e 'safetensors[.]')"
+
+# Ctrl-C waits until the tensors are written and the temporary file is gone.
+run "$tool" interrupted "$marvis" trace --model bare --input in.safetensors -o cut.safetensors
+is 'trace interrupted: status' 1 "$status"
+is 'trace interrupted: message' 'marvis: interrupted' "$(cat "$temp/err")"
+same 'trace interrupted: a whole file' cut.safetensors out.safetensors
+is 'trace interrupted: no temporary file' '' "$(listing | grep 'part$')"
 
 "$tool" tensors codes.safetensors codes:I32:32x11:3
 works 'codec decode' codec decode --model "$m" codes.safetensors -o d.wav

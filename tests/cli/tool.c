@@ -1,6 +1,6 @@
 /* tool.c - what the tests of the program need beside the shell: model folders whose speech is
  * known, tensor files, a look into audio, tensor and JSON files, and a program start with Ctrl-C
- * enabled. */
+ * enabled, or pressed. */
 #include <jansson.h>
 #include <signal.h>
 #include <sndfile.h>
@@ -188,6 +188,18 @@ static int run_interruptible(char **argv) {
     return die("cannot run", argv[0]);
 }
 
+/* With Ctrl-C already pressed but held back: it arrives where the program lets signals in again. */
+static int run_interrupted(char **argv) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    signal(SIGINT, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGINT);
+    execvp(argv[0], argv);
+    return die("cannot run", argv[0]);
+}
+
 int main(int argc, char **argv) {
     const char *mode = argc > 2 ? argv[1] : "";
     if (strcmp(mode, "model") == 0 && argc == 4) return make_model(argv[2], atoi(argv[3]));
@@ -197,6 +209,8 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "samples") == 0) return print_samples(argv[2]);
     if (strcmp(mode, "json") == 0 && argc == 4) return print_json(argv[2], argv[3]);
     if (strcmp(mode, "interruptible") == 0) return run_interruptible(argv + 2);
-    fprintf(stderr, "usage: tool model|tensors|shape|audio|samples|json|interruptible ...\n");
+    if (strcmp(mode, "interrupted") == 0) return run_interrupted(argv + 2);
+    fprintf(stderr, "usage: tool model|tensors|shape|audio|samples|json|interruptible|"
+                    "interrupted ...\n");
     return 2;
 }

@@ -70,19 +70,30 @@ static marvis_status load(decode_job *job, marvis_error *err) {
     return marvis_decoder_create(model, (int)job->n_codebooks, &job->decoder, err);
 }
 
+/* The decoder counts the frames of one call: says which frames these were, and of which file. */
+static marvis_status blame_input(const decode_job *job, size_t first, marvis_status status,
+                                 marvis_error *err) {
+    marvis_error cause = *err;
+    if (status == MARVIS_ERR_INPUT && first > 0)
+        (void)app_fail(err, status, "of the frames from %zu on, %.300s", first, cause.message);
+    return tensor_input_blame(&job->input, status, err);
+}
+
 static marvis_status decode(decode_job *job, marvis_error *err) {
     size_t n_samples = (size_t)marvis_model_frame_samples(job->loaded.model);
     size_t chunk = (size_t)cli_integer(job->call, CLI_CHUNK_FRAMES, 8);
     marvis_status status =
         audio_writer_start(job->audio, marvis_model_sample_rate(job->loaded.model), err);
     job->pcm = malloc(chunk * n_samples * sizeof *job->pcm);
-    if (!job->pcm) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    if (!job->pcm)
+        return app_fail(err, MARVIS_ERR_MEMORY,
+                        "out of memory for %zu frames at a time; give fewer --chunk-frames", chunk);
     for (size_t t = 0; t < job->n_frames && status == MARVIS_OK; t += chunk) {
         size_t n = job->n_frames - t < chunk ? job->n_frames - t : chunk;
         status = marvis_decoder_decode(job->decoder, job->codes + t * job->n_codebooks, n, job->pcm,
                                        err);
-        if (status == MARVIS_OK)
-            status = audio_writer_write(job->audio, job->pcm, n * n_samples, err);
+        if (status != MARVIS_OK) return blame_input(job, t, status, err);
+        status = audio_writer_write(job->audio, job->pcm, n * n_samples, err);
     }
     return status == MARVIS_OK ? audio_writer_finish(job->audio, err) : status;
 }

@@ -33,16 +33,23 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
                            marvis_session_settings *settings, marvis_error *err) {
     int n_codebooks = cli_integer(call, CLI_CODEBOOKS, 0);
     if (n_codebooks > marvis_model_n_codebooks(model))
-        return app_fail(err, MARVIS_ERR_CALL, "--codebooks %d: this model has %d", n_codebooks,
-                        marvis_model_n_codebooks(model));
+        return app_fail(err, MARVIS_ERR_CALL, "--codebooks %d: must be 1 to %d for this model",
+                        n_codebooks, marvis_model_n_codebooks(model));
     marvis_session_settings_init(settings, model);
     set_sampling(call, settings);
     settings->speaker = cli_integer(call, CLI_SPEAKER, 0);
     settings->seed = (uint64_t)(cli_given(call, CLI_SEED) ? call->values[CLI_SEED].integer
                                                           : platform_random_seed());
     if (n_codebooks) settings->n_codebooks = n_codebooks;
-    if (cli_given(call, CLI_MAX_SECONDS))
+    if (cli_given(call, CLI_MAX_SECONDS)) {
+        int n_positions = marvis_model_max_positions(model);
         settings->max_frames = frames_of(cli_number(call, CLI_MAX_SECONDS, 0), model);
+        if (settings->max_frames >= n_positions)
+            return app_fail(err, MARVIS_ERR_CALL,
+                            "--max-seconds %s: makes %d frames, but this model has %d positions "
+                            "for prompt and speech; give less",
+                            cli_text(call, CLI_MAX_SECONDS), settings->max_frames, n_positions);
+    }
     if (cli_given(call, CLI_NO_GUARD)) settings->guard = 0;
     settings->chunk_frames = cli_integer(call, CLI_CHUNK_FRAMES, settings->chunk_frames);
     return MARVIS_OK;

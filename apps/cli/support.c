@@ -1,6 +1,7 @@
 /* support.c - see support.h. */
 #include "cli/support.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,10 @@ int cli_fail(const marvis_error *err, bool input) {
 
 int cli_close_stdout(int status) {
     bool failed = ferror(stdout) != 0;
-    if ((fclose(stdout) != 0 || failed) && status == CLI_DONE) {
-        cli_complain("standard output: cannot be written");
+    int error = fclose(stdout) != 0 ? errno : 0;
+    if ((error || failed) && status == CLI_DONE) {
+        cli_complain("standard output: cannot be written%s%s", error ? ": " : "",
+                     error ? strerror(error) : "");
         return CLI_FAILED;
     }
     return status;

@@ -27,7 +27,9 @@ static marvis_status copy_matrix(const tensor_input *input, const char *name, co
         return app_fail(err, MARVIS_ERR_INPUT, "%s: tensor '%s' has %d dimensions, but must have 2",
                         input->path, name, view.n_dims);
     if (view.len_bytes == 0)
-        return app_fail(err, MARVIS_ERR_INPUT, "%s: tensor '%s' is empty", input->path, name);
+        return app_fail(err, MARVIS_ERR_INPUT,
+                        "%s: tensor '%s' is empty; it must have rows and columns", input->path,
+                        name);
     *n_rows = (size_t)view.shape[0];
     *n_columns = (size_t)view.shape[1];
     if (view.len_bytes / item_size / *n_rows != *n_columns)
@@ -67,4 +69,11 @@ marvis_status tensor_input_mask(const tensor_input *input, const char *name, uin
         }
     }
     return MARVIS_OK;
+}
+
+marvis_status tensor_input_blame(const tensor_input *input, marvis_status status,
+                                 marvis_error *err) {
+    marvis_error cause = *err;
+    if (status != MARVIS_ERR_INPUT) return status;
+    return app_fail(err, status, "%.200s: %.300s", input->path, cause.message);
 }

@@ -29,4 +29,8 @@ MARVIS_CHECK marvis_status tensor_input_mask(const tensor_input *input, const ch
                                              uint8_t **values, size_t *n_rows, size_t *n_columns,
                                              marvis_error *err);
 
+/* Puts the file's name before a message about its contents (ERR_INPUT); returns status. */
+marvis_status tensor_input_blame(const tensor_input *input, marvis_status status,
+                                 marvis_error *err);
+
 #endif

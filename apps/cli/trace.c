@@ -77,9 +77,14 @@ static marvis_status run_model(trace_job *job, marvis_error *err) {
                         job->input.path, job->n_prompt, job->n_frames, n_positions);
     job->hidden = calloc(job->n_frames * width, sizeof *job->hidden);
     job->logits = calloc(job->n_frames * row, sizeof *job->logits);
-    if (!job->hidden || !job->logits) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-    return marvis_model_trace(model, job->tokens, job->mask, job->n_prompt, job->frames,
-                              job->n_frames, job->hidden, job->logits, err);
+    if (!job->hidden || !job->logits)
+        return app_fail(err, MARVIS_ERR_MEMORY,
+                        "%s: out of memory for what %zu frames make; give fewer", job->input.path,
+                        job->n_frames);
+    marvis_status status =
+        marvis_model_trace(model, job->tokens, job->mask, job->n_prompt, job->frames, job->n_frames,
+                           job->hidden, job->logits, err);
+    return status == MARVIS_OK ? status : tensor_input_blame(&job->input, status, err);
 }
 
 static marvis_status write_output(const trace_job *job, marvis_error *err) {

@@ -50,8 +50,8 @@ done
 fails 2 'auto|f32|bf16'  say --model "$m" hi -o x.wav --weights f64
 fails 2 'wav|flac'       say --model "$m" hi -o x.wav --format aiff
 fails 2 'quantum'        say --model "$m" hi -o x.wav --cpu quantum
-fails 2 '--codebooks 33' say --model "$m" hi -o x.wav --codebooks 33
-fails 2 'positions'      say --model "$m" hi -o x.wav --max-seconds 1000
+fails 2 '1 to 32'        say --model "$m" hi -o x.wav --codebooks 33
+fails 2 '--max-seconds 1000' say --model "$m" hi -o x.wav --max-seconds 1000
 fails 2 '--greedy'       say --model "$m" hi -o x.wav --greedy --temperature 1
 
 # ---- text ---------------------------------------------------------------------------------------
@@ -226,9 +226,9 @@ trace_fails "0 or 1"      $tokens mask:U8:3x33:2 $frames
 trace_fails "'frames'"    $tokens $mask frames:I32:2x31:1
 trace_fails "empty"       $tokens $mask frames:I32:0x32:1
 trace_fails "empty"       tokens:I32:0x33:0 $mask $frames
-trace_fails "19"          $tokens $mask frames:I32:2x32:19
-trace_fails "-1"          $tokens $mask frames:I32:2x32:-1
-trace_fails "258"         tokens:I32:3x33:258 $mask $frames
+trace_fails "in.safetensors: position 0"          $tokens $mask frames:I32:2x32:19
+trace_fails "id -1"          $tokens $mask frames:I32:2x32:-1
+trace_fails "in.safetensors: position 0"         tokens:I32:3x33:258 $mask $frames
 trace_fails "context"     tokens:I32:2049x33:0 mask:U8:2049x33:1 $frames
 "$tool" tensors in.safetensors $tokens $mask $frames || exit 1
 for model in "$m" no-such-model; do # the output is looked at before the model
@@ -261,7 +261,8 @@ decode_fails "I32"          codes:F32:32x4:1
 decode_fails "dimensions"   codes:I32:32x4x1:1
 decode_fails "empty"        codes:I32:32x0:1
 decode_fails "33"           codes:I32:33x4:1
-decode_fails "16"           codes:I32:32x4:16
+decode_fails "codes.safetensors: frame 0" codes:I32:32x4:16
+decode_fails "frames from 8 on" codes:I32:32x12:8+1
 decode_fails "-1"           codes:I32:32x4:-1
 "$tool" tensors codes.safetensors codes:I32:32x4:1 || exit 1
 fails 2 '--output is missing' codec decode --model "$m" codes.safetensors

@@ -75,7 +75,7 @@ fuzz: build-fuzz/build.ninja
 	done
 
 arm64:
-	tools/test-arm64.sh
+	MESON_OPTIONS='$(MESON_OPTIONS)' tools/test-arm64.sh
 
 # What no compiler sees: names, banned calls, the direction of includes, the public header, layout
 # of the source, words.
@@ -93,4 +93,4 @@ deps:
 	tools/setup.sh
 
 clean:
-	rm -rf $(BUILD) build-asan build-tsan build-clang build-fuzz
+	rm -rf $(BUILD) build-asan build-tsan build-clang build-fuzz build-arm64

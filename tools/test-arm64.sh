@@ -1,6 +1,7 @@
 #!/bin/sh
-# test-arm64.sh - builds the library for arm64 on an x86-64 Debian 12 and runs its tests under qemu.
-# The programs are left out. Arguments go to `meson test` (names of tests, for example). Needs:
+# test-arm64.sh - builds the library for arm64 on an x86-64 Debian 12, runs its tests under qemu and
+# counts them as tests/run.sh does. The programs are left out. Arguments go to `meson test` (names
+# of tests, for example), MESON_OPTIONS to `meson setup`. Needs:
 #
 #   dpkg --add-architecture arm64
 #   apt-get update
@@ -20,7 +21,8 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64-static meson ninja; do
     fi
 done
 if ! [ -f "$build/build.ninja" ]; then
-    meson setup "$build" --cross-file cross/aarch64-linux-gnu.ini -Dapps=false
+    # shellcheck disable=SC2086
+    meson setup "$build" --cross-file cross/aarch64-linux-gnu.ini -Dapps=false ${MESON_OPTIONS:-}
 fi
 ninja -C "$build"
-exec meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 "$@"
+exec tests/run.sh "$build" --timeout-multiplier 10 "$@"

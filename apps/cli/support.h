@@ -52,8 +52,8 @@ MARVIS_CHECK marvis_status cli_read_text(const cli_call *call, const char *posit
 /* From here on SIGINT and SIGTERM end the program with status 1 and remove its temporary files. */
 void cli_catch_signals(void);
 
-/* Holds the signals back, or lets them in again. The engine's threads take none, so that this thread
- * is the only one. */
+/* Holds the signals back, or lets them in again. The engine's threads take none, so that this
+ * thread is the only one. */
 void cli_block_signals(bool block);
 
 /* While `session` is not NULL the first signal only cancels it. */

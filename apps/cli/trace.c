@@ -105,8 +105,8 @@ static marvis_status write_output(const trace_job *job, marvis_error *err) {
          .len_bytes = (size_t)(n_frames * n_codebooks * vocab) * sizeof(float)},
     };
     const char *path = cli_text(job->call, CLI_OUTPUT);
-    /* The library's temporary file is unknown to our handler, so that signals wait until it is gone.
-     * A pipe has none, and may have to be interrupted for want of a reader. */
+    /* The library's temporary file is unknown to our handler, so that signals wait until it is
+     * gone. A pipe has none, and may have to be interrupted for want of a reader. */
     bool wait = !out_file_is_stream(path);
     if (wait) cli_block_signals(true);
     marvis_status status = marvis_tensors_write(path, 2, names, views, err);

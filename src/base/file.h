@@ -37,13 +37,14 @@ MV_CHECK marvis_status mv_dir_list(const char *path, char ***names, size_t *n, m
 void mv_names_free(char ***names, size_t n);
 
 /* A file written under a temporary name in the folder of `path` and renamed by commit. Links are
- * followed: what they point to is replaced, and keeps its rights. What exists and is no regular file
- * (a pipe, a device) is written directly. ERR_CALL: a folder, a link to nothing; ERR_IO. */
+ * followed: what they point to is replaced, and keeps its rights. What exists and is no regular
+ * file (a pipe, a device) is written directly. ERR_CALL: a folder, a link to nothing; ERR_IO. */
 typedef struct mv_writer mv_writer;
 MV_CHECK marvis_status mv_writer_open(const char *path, mv_writer **writer, marvis_error *err);
 MV_CHECK marvis_status mv_writer_write(mv_writer *writer, const void *data, size_t len,
                                        marvis_error *err);
-/* Closes, renames, frees; on failure the temporary file is gone and *writer is freed all the same. */
+/* Closes, renames, frees; on failure the temporary file is gone and *writer is freed all the
+ * same. */
 MV_CHECK marvis_status mv_writer_commit(mv_writer **writer, marvis_error *err);
 void mv_writer_abort(mv_writer **writer); /* removes the temporary file; NULL allowed */
 

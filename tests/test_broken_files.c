@@ -288,6 +288,8 @@ static const broken cases[] = {
         MARVIS_ERR_CONFIG, "\"quantization.x.bits\" is 9", "expected 2 to 8"),
     KEY("\"hidden_size\": 16", "\"codebook_eos_token_id\": 7, \"hidden_size\": 16",
         MARVIS_ERR_CONFIG, "\"codebook_eos_token_id\" is 7", "expected 0 to 6"),
+    KEY("\"hidden_size\": 16", "\"codebook_eos_token_id\": 3, \"hidden_size\": 16",
+        MARVIS_ERR_UNSUPPORTED, "\"codebook_eos_token_id\" is 3", "expected 0"),
     KEY("\"hidden_size\": 16", "\"speaker_prefix_space\": \"no\", \"hidden_size\": 16",
         MARVIS_ERR_CONFIG, "\"speaker_prefix_space\" is a string", "expected true or false"),
     KEY("\"hidden_size\": 16", "\"hidden_size\": 16, \"hidden_size\": 16", MARVIS_ERR_FORMAT,
@@ -410,7 +412,7 @@ static void every_break_is_reported(void **state) {
     }
     marvis_engine_destroy(&engine);
     assert_int_equal(n_wrong, 0);
-    assert_int_equal(n, 97);
+    assert_int_equal(n, 98);
 }
 
 int main(void) {

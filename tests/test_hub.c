@@ -145,6 +145,34 @@ static void codecs_come_from_moshi_or_transformers(void **state) {
     mv_free(path);
 }
 
+/* What --codec names: a file, a folder, or a model of which the cache may hold the codec's file alone. */
+static void codecs_that_are_named(void **state) {
+    (void)state;
+    char *path;
+    marvis_error err;
+    touch("named/models--kyutai--moshiko-pytorch-bf16/snapshots/1/tokenizer-e3.safetensors");
+    static const char file[] =
+        "named/models--kyutai--moshiko-pytorch-bf16/snapshots/1/tokenizer-e3.safetensors";
+    assert_ok(mv_codec_files_find("kyutai/moshiko-pytorch-bf16", in_temp("named"), &path, &err),
+              err);
+    assert_string_equal(path, in_temp(file));
+    mv_free(path);
+    assert_ok(mv_codec_files_find(in_temp(file), NULL, &path, &err), err);
+    assert_string_equal(path, in_temp(file));
+    mv_free(path);
+    touch("alone/model.safetensors");
+    assert_ok(mv_codec_files_find(in_temp("alone"), NULL, &path, &err), err);
+    assert_string_equal(path, in_temp("alone/model.safetensors"));
+    mv_free(path);
+    touch("nothing/readme.txt");
+    assert_int_equal(mv_codec_files_find(in_temp("nothing"), NULL, &path, &err),
+                     MARVIS_ERR_NOT_FOUND);
+    assert_null(path);
+    assert_message(&err, "nothing", "holds no Mimi codec");
+    assert_int_equal(mv_codec_files_find("nowhere", NULL, &path, &err), MARVIS_ERR_NOT_FOUND);
+    assert_message(&err, "nowhere", "no such file or folder");
+}
+
 /* ---- folders and files ---------------------------------------------------------------------- */
 
 static void same_path(const char *found, const char *expected) {
@@ -416,6 +444,7 @@ int main(void) {
         cmocka_unit_test(main_decides),
         cmocka_unit_test(the_newest_snapshot_serves_without_main),
         cmocka_unit_test(absent_models_are_named),
+        cmocka_unit_test(codecs_that_are_named),
         cmocka_unit_test(tokenizers_go_by_vocabulary),
         cmocka_unit_test(codecs_come_from_moshi_or_transformers),
         cmocka_unit_test(folders_are_searched_in_order),

@@ -54,37 +54,15 @@ static marvis_status config_beside(const char *path, char **config, marvis_error
     return MARVIS_OK;
 }
 
-/* The codec that the caller named: a file is taken as it is; in a folder or a model of the cache, a
- * file that is named as a codec, else the weights (which may hold one). */
-static marvis_status locate_named(const marvis_model_settings *settings, char **weights,
-                                  char **config, marvis_error *err) {
-    if (mv_file_exists(settings->codec)) {
-        *weights = mv_strdup(settings->codec);
-        if (!*weights) return mv_fail_memory(err, strlen(settings->codec), "a path");
-    } else {
-        char *folder = NULL; /* of a model in the cache */
-        if (!mv_dir_exists(settings->codec))
-            MV_TRY(mv_hub_find(settings->hub_cache, settings->codec, &folder, err));
-        /* without the cache: another codec than the one named would be taken from it */
-        mv_model_files files;
-        marvis_status status =
-            mv_model_files_find(folder ? folder : settings->codec, NULL, &files, err);
-        mv_free(folder);
-        MV_TRY(status);
-        char **chosen = files.codec ? &files.codec : &files.weights;
-        *weights = *chosen;
-        *chosen = NULL;
-        mv_model_files_free(&files);
-    }
-    return config_beside(*weights, config, err);
-}
-
 /* The file of the codec and the config.json that may describe it; both are the caller's to free, on
  * failure too. */
 static marvis_status locate(const marvis_model *model, const marvis_model_settings *settings,
                             char **weights, char **config, marvis_error *err) {
     *weights = *config = NULL;
-    if (settings->codec) return locate_named(settings, weights, config, err);
+    if (settings->codec) {
+        MV_TRY(mv_codec_files_find(settings->codec, settings->hub_cache, weights, err));
+        return config_beside(*weights, config, err);
+    }
     if (!model->files.codec) return mv_hub_find_codec(settings->hub_cache, weights, config, err);
     *weights = mv_strdup(model->files.codec);
     if (!*weights) return mv_fail_memory(err, strlen(model->files.codec), "a path");

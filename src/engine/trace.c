@@ -106,13 +106,14 @@ marvis_status marvis_model_trace(const marvis_model *model, const int32_t *token
                                  const uint8_t *mask, size_t n_prompt, const int32_t *frames,
                                  size_t n_frames, float *hidden, float *logits, marvis_error *err) {
     MV_TRY(check(model, n_prompt, n_frames, err));
-    MV_TRY(mv_csm_check_frames(&model->csm, tokens, mask, n_prompt, err));
+    MV_TRY(mv_csm_check_frames(&model->csm, tokens, mask, n_prompt, "position", "column", err));
     trace *t = mv_alloc(1, sizeof *t);
     if (!t) return mv_fail_memory(err, sizeof *t, "the trace");
     t->model = model;
     marvis_status status = trace_init(t, frames, n_prompt, n_frames, err);
     if (status == MARVIS_OK)
-        status = mv_csm_check_frames(&model->csm, t->frames, t->mask, n_frames, err);
+        status = mv_csm_check_frames(&model->csm, t->frames, t->mask, n_frames, "frame", "codebook",
+                                     err);
     if (status == MARVIS_OK) {
         const mv_exec *exec = &model->engine->exec;
         size_t width = (size_t)model->csm.config.backbone.width;

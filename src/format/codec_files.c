@@ -87,6 +87,30 @@ marvis_status mv_codec_beside(const char *folder, const char *weights, char **pa
     return *path ? MARVIS_OK : mv_fail_memory(err, strlen(weights), "a path");
 }
 
+marvis_status mv_codec_files_find(const char *path, const char *hub_cache, char **weights,
+                                  marvis_error *err) {
+    char *folder = NULL; /* of a model in the cache */
+    *weights = NULL;
+    if (mv_file_exists(path)) {
+        *weights = mv_strdup(path);
+        return *weights ? MARVIS_OK : mv_fail_memory(err, strlen(path), "a path");
+    }
+    if (!mv_dir_exists(path)) {
+        MV_TRY(mv_hub_find(hub_cache, path, &folder, err));
+        path = folder;
+    }
+    marvis_status status = named_in(path, weights, err);
+    if (status == MARVIS_OK && !*weights) status = carried_in(path, weights, err);
+    if (status == MARVIS_OK && !*weights) status = model_in(path, weights, err);
+    if (status == MARVIS_OK && !*weights)
+        status = mv_fail(err, MARVIS_ERR_NOT_FOUND,
+                         "%s: holds no Mimi codec; looked for tokenizer-*.safetensors, "
+                         "mimi*.safetensors and model.safetensors: " MV_CODEC_HINT,
+                         path);
+    mv_free(folder);
+    return status;
+}
+
 marvis_status mv_hub_find_codec(const char *hub_cache, char **path, char **config_path,
                                 marvis_error *err) {
     static const char *const moshi[] = {"kyutai/moshiko-pytorch-bf16",

@@ -25,16 +25,16 @@ void mv_csm_embed(const mv_csm *csm, const int32_t *frame, const uint8_t *mask, 
 }
 
 marvis_status mv_csm_check_frames(const mv_csm *csm, const int32_t *frames, const uint8_t *mask,
-                                  size_t n, marvis_error *err) {
-    size_t columns = (size_t)csm->config.n_codebooks + 1;
+                                  size_t n, const char *rows, const char *columns,
+                                  marvis_error *err) {
+    size_t n_columns = (size_t)csm->config.n_codebooks + 1;
     for (size_t r = 0; r < n; r++)
-        for (size_t c = 0; c < columns; c++) {
-            int limit = c + 1 < columns ? csm->config.audio_vocab : csm->config.text_vocab;
-            int32_t id = frames[r * columns + c];
-            if (mask[r * columns + c] && (id < 0 || id >= limit))
-                return mv_fail(err, MARVIS_ERR_INPUT,
-                               "position %zu, column %zu: id %d is not in 0..%d", r, c, (int)id,
-                               limit - 1);
+        for (size_t c = 0; c < n_columns; c++) {
+            int limit = c + 1 < n_columns ? csm->config.audio_vocab : csm->config.text_vocab;
+            int32_t id = frames[r * n_columns + c];
+            if (mask[r * n_columns + c] && (id < 0 || id >= limit))
+                return mv_fail(err, MARVIS_ERR_INPUT, "%s %zu, %s %zu: id %d is not in 0..%d", rows,
+                               r, columns, c, (int)id, limit - 1);
         }
     return MARVIS_OK;
 }

@@ -198,8 +198,13 @@ static marvis_status read_counts(const mv_json_at *at, mv_csm_config *c, marvis_
     MV_TRY(mv_json_int(at, "text_vocab_size", true, 1, MV_MAX_TEXT_VOCAB, &c->text_vocab, err));
     MV_TRY(mv_json_int(at, vocab, true, 2, MV_MAX_AUDIO_VOCAB, &c->audio_vocab, err));
     MV_TRY(mv_json_int(at, books, true, 2, MV_MAX_CODEBOOKS, &c->n_codebooks, err));
-    int eos = 0; /* the frame of zeros that ends an utterance */
-    return mv_json_int(at, "codebook_eos_token_id", false, 0, 0, &eos, err);
+    int eos = 0;
+    MV_TRY(mv_json_int(at, "codebook_eos_token_id", false, 0, c->audio_vocab - 1, &eos, err));
+    if (eos == 0) return MARVIS_OK;
+    return mv_fail(
+        err, MARVIS_ERR_UNSUPPORTED,
+        "%s: \"codebook_eos_token_id\" is %d; expected 0: a frame of zeros ends the speech",
+        at->path, eos);
 }
 
 /* A config of Marvis may carry the ids of CSM's class defaults: they count only when the vocabulary

@@ -81,7 +81,7 @@ static const option_row options[CLI_N_OPTIONS] = {
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
     [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_SAY,
-                       "codebooks to use: fewer are faster and duller (default all)"},
+                       "codebooks to use: fewer cost less and are less clear (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, CMD_SAY,
                          "longest speech (default 90)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,

@@ -145,7 +145,8 @@ static void codecs_come_from_moshi_or_transformers(void **state) {
     mv_free(path);
 }
 
-/* What --codec names: a file, a folder, or a model of which the cache may hold the codec's file alone. */
+/* What --codec names: a file, a folder, or a model of which the cache may hold the codec's file
+ * alone. */
 static void codecs_that_are_named(void **state) {
     (void)state;
     char *path;

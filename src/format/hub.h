@@ -40,8 +40,8 @@ MV_CHECK marvis_status mv_hub_find_tokenizer(const char *hub_cache, int text_voc
                                              marvis_error *err);
 MV_CHECK marvis_status mv_hub_find_codec(const char *hub_cache, char **path, char **config_path,
                                          marvis_error *err);
-/* What `path` names as a codec: a file as it is; in a folder or a model of the cache a file named as a
- * codec, else one that carries a codec, else model.safetensors. New memory. */
+/* What `path` names as a codec: a file as it is; in a folder or a model of the cache a file named
+ * as a codec, else one that carries a codec, else model.safetensors. New memory. */
 MV_CHECK marvis_status mv_codec_files_find(const char *path, const char *hub_cache, char **weights,
                                            marvis_error *err);
 void mv_model_files_free(mv_model_files *files);

@@ -38,8 +38,8 @@ size_t mv_csm_bytes(const mv_csm *csm, size_t *owned);
 void mv_csm_embed(const mv_csm *csm, const int32_t *frame, const uint8_t *mask, float *out,
                   float *tmp);
 
-/* ERR_INPUT names row, column and id when an unmasked id is out of range. frames [n][C+1]; `rows` and
- * `columns` are what the caller's person calls them ("position", "column"). */
+/* ERR_INPUT names row, column and id when an unmasked id is out of range. frames [n][C+1]; `rows`
+ * and `columns` are what the caller's person calls them ("position", "column"). */
 MV_CHECK marvis_status mv_csm_check_frames(const mv_csm *csm, const int32_t *frames,
                                            const uint8_t *mask, size_t n, const char *rows,
                                            const char *columns, marvis_error *err);

@@ -78,13 +78,13 @@ arm64:
 	MESON_OPTIONS='$(MESON_OPTIONS)' tools/test-arm64.sh
 
 # What no compiler sees: names, banned calls, the direction of includes, the public header, layout
-# of the source, words.
+# of the source, words. All of them run, so that one call shows all that is wrong.
 check: all
-	tools/check-symbols.sh $(BUILD)
-	tools/check-banned.sh
-	tools/check-header.sh $(BUILD)
-	tools/check-format.sh
-	tools/check-words.sh
+	@status=0; \
+	for check in "symbols.sh $(BUILD)" banned.sh "header.sh $(BUILD)" format.sh words.sh; do \
+	  tools/check-$$check || status=1; \
+	done; \
+	exit $$status
 
 format:
 	tools/check-format.sh --fix

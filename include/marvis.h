@@ -307,12 +307,15 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_codec_open(marvis_engine *engine, c
 
 /* ---- trace ---------------------------------------------------------------------------------- */
 
-/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its
- * reference. tokens [n_prompt][C+1] int32, audio columns 0..C-1, text last; mask [n_prompt][C+1], 0
- * or 1; frames [n_frames][C] int32, the frames forced after the prompt; hidden [n_frames][D], the
- * backbone's final-norm state from which frame t is predicted; logits [n_frames][C][V], row (t,0)
- * from the codebook-0 head, row (t,i) from head i with codes 0..i-1 of frame t forced. hidden and
- * logits are the caller's; either may be NULL. ERR_INPUT names the id out of range. */
+/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its reference.
+ *   tokens [n_prompt][C+1]: audio columns 0..C-1, text last;
+ *   mask   [n_prompt][C+1]: 0 or 1;
+ *   frames [n_frames][C]: the frames forced after the prompt;
+ *   hidden [n_frames][D]: the backbone's final-norm state from which frame t is predicted;
+ *   logits [n_frames][C][V]: row (t,0) from the codebook-0 head, row (t,i) from head i with codes
+ *          0..i-1 of frame t forced.
+ * hidden and logits are the caller's; either may be NULL. ERR_INPUT names the id out of range;
+ * ERR_TOO_LONG: prompt and frames do not fit the model's positions. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *model,
                                                          const int32_t *tokens, const uint8_t *mask,
                                                          size_t n_prompt, const int32_t *frames,

@@ -307,7 +307,8 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_codec_open(marvis_engine *engine, c
 
 /* ---- trace ---------------------------------------------------------------------------------- */
 
-/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its reference.
+/* Runs a prompt and then forced frames, without sampling, to compare a checkpoint with its
+ * reference.
  *   tokens [n_prompt][C+1]: audio columns 0..C-1, text last;
  *   mask   [n_prompt][C+1]: 0 or 1;
  *   frames [n_frames][C]: the frames forced after the prompt;

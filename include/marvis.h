@@ -299,6 +299,54 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_decoder_decode(marvis_decoder *deco
 /* Back to the state of a new decoder. */
 MARVIS_API void marvis_decoder_reset(marvis_decoder *decoder);
 
+/* A Mimi encoder with its streaming state: audio to codes. Belongs to one thread at a time. While a
+ * model has encoders, the encoder's weights are in memory once for all of them (157 MB of Mimi);
+ * the first encoder reads them from the codec's file. */
+typedef struct marvis_encoder marvis_encoder;
+
+/* 1 where the model's codec can encode, else 0: some files carry the decoder alone. */
+MARVIS_API int marvis_model_has_encoder(const marvis_model *model);
+
+/* Creates an encoder on the model's codec, to the first n_codebooks codebooks (0 = all).
+ * sample_rate: of the audio to come, in Hz, which must be marvis_model_sample_rate: speech passed
+ * at another rate would be another voice. The model must outlive it. ERR_CALL: no codec, codebooks
+ * or a rate that it does not have; ERR_UNSUPPORTED: the codec has no encoder; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_encoder_create(const marvis_model *model,
+                                                            int sample_rate, int n_codebooks,
+                                                            marvis_encoder **encoder,
+                                                            marvis_error *err);
+
+/* Frees *encoder and sets it to NULL; *encoder NULL is allowed. */
+MARVIS_API void marvis_encoder_destroy(marvis_encoder **encoder);
+
+/* Takes n_samples more samples of mono audio, nominally -1..1, and writes the codes of the frames
+ * that they complete: codes [*n_frames][n_codebooks], with room for n_samples / frame_samples + 1
+ * frames. The rest waits for the next call: calls of any size, 0 included, give the same codes.
+ * ERR_INPUT names the first sample that is not a number or beyond any sound; nothing is taken then
+ * and the state is unchanged. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_encoder_encode(marvis_encoder *encoder,
+                                                            const float *pcm, size_t n_samples,
+                                                            int32_t *codes, size_t *n_frames,
+                                                            marvis_error *err);
+
+/* The end of the audio: a frame that has begun is completed with silence and its codes are written,
+ * [n_codebooks]. Returns the number of frames, 0 or 1. The encoder is then as new. */
+MARVIS_API size_t marvis_encoder_flush(marvis_encoder *encoder, int32_t *codes);
+
+/* Back to the state of a new encoder. */
+MARVIS_API void marvis_encoder_reset(marvis_encoder *encoder);
+
+/* Encodes a whole piece of audio: pcm [n_samples] at sample_rate, which must be the model's, to
+ * codes [*n_frames][n_codebooks] of the first n_codebooks codebooks (0 = all the codec has), the
+ * last frame completed with silence. The caller frees *codes with marvis_free. Any thread.
+ * ERR_INPUT: no samples, or one that is not a number (the message says which); else as
+ * marvis_encoder_create. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_encode(const marvis_model *model,
+                                                          const float *pcm, size_t n_samples,
+                                                          int sample_rate, int n_codebooks,
+                                                          int32_t **codes, size_t *n_frames,
+                                                          marvis_error *err);
+
 /* Opens a Mimi file alone (moshi or transformers naming) as a model without backbone and tokenizer:
  * good for marvis_decoder_create. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_codec_open(marvis_engine *engine, const char *path,

@@ -2,6 +2,7 @@
 #include "engine/codec_open.h"
 
 #include "base/memory.h"
+#include "engine/encoder.h"
 #include "format/json.h"
 
 #include <jansson.h>
@@ -87,7 +88,10 @@ static marvis_status load(marvis_model *model, const marvis_model_settings *sett
             prefix[0] ? 0 : settings->strict, prefix[0] ? NULL : model->engine->log,
             model->engine->log_ctx, err);
     mv_checkpoint_close(&ckpt);
-    return status;
+    if (status != MARVIS_OK || !mv_mimi_has_encoder(model->mimi)) return status;
+    /* Mapped anew for the encoder: what was read so far need not stay in memory. */
+    MV_TRY(mv_checkpoint_open(weights, &ckpt, err));
+    return mv_shared_encoder_bind(model, ckpt, true, prefix, err);
 }
 
 marvis_status mv_codec_open_file(marvis_model *model, const marvis_model_settings *settings,

@@ -107,6 +107,7 @@ static json_t *describe_codec(const marvis_model *model, bool *ok) {
     put(o, "latent", json_integer(c->latent), ok);
     put(o, "layers", json_integer(c->n_layers), ok);
     put(o, "window", json_integer(c->window), ok);
+    put(o, "encoder", json_boolean(marvis_model_has_encoder(model)), ok);
     put(o, "bytes", json_integer((json_int_t)mv_mimi_bytes(model->mimi)), ok);
     return o;
 }

@@ -21,17 +21,20 @@ struct marvis_engine {
 void mv_log(const marvis_engine *engine, marvis_log_level level, const char *fmt, ...)
     MV_PRINTF(3, 4);
 
+typedef struct mv_shared_encoder mv_shared_encoder; /* engine/encoder.h */
+
 struct marvis_model {
     marvis_engine *engine; /* borrowed */
     mv_model_files files;  /* where everything came from */
     mv_checkpoint *ckpt;   /* owned: csm borrows its matrices; NULL for a codec alone */
     bool has_csm;
     mv_layout layout;
-    mv_csm csm;              /* valid when has_csm */
-    mv_mimi *mimi;           /* owned, NULL without a codec */
-    char *codec_source;      /* owned, the file the codec came from */
-    mv_tokenizer *tokenizer; /* owned, NULL without one */
-    int32_t bos, eos;        /* text ids around a segment */
+    mv_csm csm;                 /* valid when has_csm */
+    mv_mimi *mimi;              /* owned, NULL without a codec */
+    char *codec_source;         /* owned, the file the codec came from */
+    mv_shared_encoder *encoder; /* owned; NULL: no codec, or one that only decodes */
+    mv_tokenizer *tokenizer;    /* owned, NULL without one */
+    int32_t bos, eos;           /* text ids around a segment */
 };
 
 /* Codes that may be sampled: 0..this-1. */

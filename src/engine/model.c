@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/codec_open.h"
+#include "engine/encoder.h"
 
 #include <string.h>
 
@@ -84,6 +85,7 @@ static marvis_status bind_codec(marvis_model *model, const marvis_model_settings
         mv_mimi_config_init(&published);
         MV_TRY(mv_mimi_load(model->ckpt, prefix, config->has_codec ? &config->codec : &published,
                             &model->mimi, err));
+        MV_TRY(mv_shared_encoder_bind(model, model->ckpt, false, prefix, err));
         model->codec_source = mv_strdup(weights);
         if (!model->codec_source) return mv_fail_memory(err, strlen(weights), "a path");
     }
@@ -190,6 +192,7 @@ void marvis_model_destroy(marvis_model **model) {
     marvis_model *m = *model;
     *model = NULL;
     if (m->has_csm) mv_csm_deinit(&m->csm);
+    mv_shared_encoder_destroy(&m->encoder);
     mv_mimi_destroy(&m->mimi);
     mv_tokenizer_destroy(&m->tokenizer);
     mv_checkpoint_close(&m->ckpt);

@@ -1,5 +1,5 @@
 /* mimi.h - Kyutai's Mimi codec: configuration, weights, and the streaming decoder (12.5 Hz codes to
- * 24 kHz audio). The encoder's tensors are shape-checked and accounted for here too.
+ * 24 kHz audio). The encoder, its weights included, is mimi_encoder.h's.
  * References: kyutai moshi models/compression.py, transformers MimiModel; docs/MODEL.md. */
 #ifndef MV_MODEL_MIMI_H
 #define MV_MODEL_MIMI_H
@@ -39,7 +39,7 @@ typedef struct mv_mimi mv_mimi;
  * must be that of the file, and every tensor of a codec under the prefix (csm_layout.h) is taken
  * and shape-checked: one that is missing, extra or of another shape is ERR_TENSOR. Only the
  * codebooks' "initialized" may be there or not. Other tensors are left to mv_checkpoint_finish. The
- * encoder's tensors (checked, not kept) may be absent only all together: such a codec decodes.
+ * encoder's tensors (checked, not read) may be absent only all together: such a codec decodes.
  * Weights become f32; the mapped file may be closed afterwards. */
 MV_CHECK marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix,
                                     const mv_mimi_config *config, mv_mimi **mimi,

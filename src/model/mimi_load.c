@@ -1,27 +1,17 @@
 /* mimi_load.c - binds Mimi's tensors: moshi's names and transformers' names, their old spellings,
- * and their shapes. What the decoder needs is kept as f32; the encoder's tensors are checked and
- * accounted for. A file without any encoder tensor is a codec that only decodes; one with some
- * needs them all. */
+ * and their shapes. What the decoder needs is kept as f32; the encoder's tensors are checked here
+ * and read when somebody encodes (mimi_load_encoder.c). */
 #include "base/memory.h"
 #include "format/hub.h"
 #include "model/csm_layout.h"
-#include "model/mimi_weights.h"
+#include "model/mimi_load_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_SIZE = 512, MODULE_SIZE = 192, RVQ_SIZE = 64 };
+enum { NAME_SIZE = 512, MODULE_SIZE = 192 };
 
-typedef struct loader {
-    mv_checkpoint *ckpt;
-    const char *prefix;
-    const mv_mimi_config *config;
-    bool moshi; /* moshi's names, else transformers' */
-    marvis_error *err;
-} loader;
-
-/* Whether any tensor's name begins with prefix + part. */
-static bool any_under(const mv_checkpoint *ckpt, const char *prefix, const char *part) {
+bool mv_mimi_any_under(const mv_checkpoint *ckpt, const char *prefix, const char *part) {
     const size_t n_prefix = strlen(prefix), n_part = strlen(part);
     for (size_t i = 0; i < mv_checkpoint_n_tensors(ckpt); i++) {
         const char *name = mv_checkpoint_tensor(ckpt, i)->name;
@@ -32,21 +22,20 @@ static bool any_under(const mv_checkpoint *ckpt, const char *prefix, const char 
 }
 
 static bool names_are_moshi(const mv_checkpoint *ckpt, const char *prefix) {
-    return any_under(ckpt, prefix, "quantizer.rvq_");
+    return mv_mimi_any_under(ckpt, prefix, "quantizer.rvq_");
 }
 
 static bool names_are_hf(const mv_checkpoint *ckpt, const char *prefix) {
-    return any_under(ckpt, prefix, "quantizer.semantic_residual_vector_quantizer.") ||
-           any_under(ckpt, prefix, "quantizer.acoustic_residual_vector_quantizer.");
+    return mv_mimi_any_under(ckpt, prefix, "quantizer.semantic_residual_vector_quantizer.") ||
+           mv_mimi_any_under(ckpt, prefix, "quantizer.acoustic_residual_vector_quantizer.");
 }
 
 bool mv_mimi_detect(const mv_checkpoint *ckpt, const char *prefix) {
     return names_are_moshi(ckpt, prefix) || names_are_hf(ckpt, prefix);
 }
 
-/* Takes module + leaf; *values gets f32 memory, or the tensor is only checked (values NULL). */
-static marvis_status take(const loader *l, const char *module, const char *leaf, int n_dims,
-                          const int64_t *shape, float **values) {
+marvis_status mv_mimi_take(const mv_mimi_loader *l, const char *module, const char *leaf,
+                           int n_dims, const int64_t *shape, float **values) {
     char name[NAME_SIZE];
     const mv_tensor *tensor;
     snprintf(name, sizeof name, "%s%s%s", l->prefix, module, leaf);
@@ -54,13 +43,13 @@ static marvis_status take(const loader *l, const char *module, const char *leaf,
     return mv_checkpoint_take(l->ckpt, name, n_dims, shape, &tensor, l->err);
 }
 
-static marvis_status take_vector(const loader *l, const char *module, const char *leaf, int n,
-                                 float **values) {
-    return take(l, module, leaf, 1, (int64_t[]){n}, values);
+static marvis_status take_vector(const mv_mimi_loader *l, const char *module, const char *leaf,
+                                 int n, float **values) {
+    return mv_mimi_take(l, module, leaf, 1, (int64_t[]){n}, values);
 }
 
 /* The spelling of a leaf that the file has; `usual` when it has none, so that this one is named. */
-static const char *spelling(const loader *l, const char *module, const char *usual,
+static const char *spelling(const mv_mimi_loader *l, const char *module, const char *usual,
                             const char *const *others) {
     char name[NAME_SIZE];
     for (const char *const *leaf = others; *leaf; leaf++) {
@@ -79,24 +68,18 @@ static mv_matrix own_matrix(float *values, size_t n_rows, size_t n_cols) {
                        .owned = values};
 }
 
-static marvis_status take_matrix(const loader *l, const char *module, const char *leaf, int n_rows,
-                                 int n_cols, mv_matrix *matrix) {
+static marvis_status take_matrix(const mv_mimi_loader *l, const char *module, const char *leaf,
+                                 int n_rows, int n_cols, mv_matrix *matrix) {
     float *values;
-    MV_TRY(take(l, module, leaf, 2, (int64_t[]){n_rows, n_cols}, matrix ? &values : NULL));
+    MV_TRY(mv_mimi_take(l, module, leaf, 2, (int64_t[]){n_rows, n_cols}, matrix ? &values : NULL));
     if (matrix) *matrix = own_matrix(values, (size_t)n_rows, (size_t)n_cols);
     return MARVIS_OK;
 }
 
 /* ---- SEANet ---- */
 
-typedef struct conv_shape {
-    int layer, block; /* place in the Sequential; inside a residual block, or -1 */
-    int in, out, kernel, stride;
-    bool transposed;
-} conv_shape;
-
-static marvis_status load_conv(const loader *l, const char *side, const conv_shape *s,
-                               mv_conv *conv) {
+marvis_status mv_mimi_load_conv(const mv_mimi_loader *l, const char *side,
+                                const mv_mimi_conv_shape *s, mv_conv *conv) {
     char module[MODULE_SIZE], block[32] = "";
     if (s->block >= 0) snprintf(block, sizeof block, ".block.%d", s->block);
     const char *leaf = !l->moshi ? ".conv" : s->transposed ? ".convtr.convtr" : ".conv.conv";
@@ -105,11 +88,11 @@ static marvis_status load_conv(const loader *l, const char *side, const conv_sha
     const int64_t shape[3] = {s->transposed ? s->in : s->out, s->transposed ? s->out : s->in,
                               s->kernel};
     if (!conv) {
-        MV_TRY(take(l, module, ".weight", 3, shape, NULL));
+        MV_TRY(mv_mimi_take(l, module, ".weight", 3, shape, NULL));
         return take_vector(l, module, ".bias", s->out, NULL);
     }
     float *weight, *bias;
-    MV_TRY(take(l, module, ".weight", 3, shape, &weight));
+    MV_TRY(mv_mimi_take(l, module, ".weight", 3, shape, &weight));
     marvis_status status = take_vector(l, module, ".bias", s->out, &bias);
     if (status == MARVIS_OK) {
         status = (s->transposed ? mv_conv_init_transposed : mv_conv_init)(
@@ -120,71 +103,51 @@ static marvis_status load_conv(const loader *l, const char *side, const conv_sha
     return status;
 }
 
-/* The residual block at `layer`: two convolutions, at places 1 and 3 behind their ELUs. */
-static marvis_status load_residual(const loader *l, const char *side, int layer, int width,
-                                   mv_conv *narrow, mv_conv *widen) {
+marvis_status mv_mimi_load_residual(const mv_mimi_loader *l, const char *side, int layer, int width,
+                                    mv_conv *narrow, mv_conv *widen) {
     const int inner = width / l->config->compress;
-    const conv_shape first = {layer, 1, width, inner, l->config->residual_kernel, 1, false};
-    const conv_shape second = {layer, 3, inner, width, 1, 1, false};
-    MV_TRY(load_conv(l, side, &first, narrow));
-    return load_conv(l, side, &second, widen);
+    const mv_mimi_conv_shape first = {layer, 1, width, inner, l->config->residual_kernel, 1, false};
+    const mv_mimi_conv_shape second = {layer, 3, inner, width, 1, 1, false};
+    MV_TRY(mv_mimi_load_conv(l, side, &first, narrow));
+    return mv_mimi_load_conv(l, side, &second, widen);
 }
 
-static marvis_status load_decoder(const loader *l, mv_mimi *mimi) {
+static marvis_status load_decoder(const mv_mimi_loader *l, mv_mimi *mimi) {
     const mv_mimi_config *c = l->config;
     int width = c->n_filters << c->n_ratios;
-    const conv_shape first = {0, -1, c->latent, width, c->kernel, 1, false};
-    MV_TRY(load_conv(l, "decoder", &first, &mimi->first));
+    const mv_mimi_conv_shape first = {0, -1, c->latent, width, c->kernel, 1, false};
+    MV_TRY(mv_mimi_load_conv(l, "decoder", &first, &mimi->first));
     for (int i = 0; i < c->n_ratios; i++, width /= 2) {
         mv_mimi_stage *stage = &mimi->stages[i];
         const int ratio = c->ratios[i], layer = 2 + 3 * i;
-        const conv_shape up = {layer, -1, width, width / 2, 2 * ratio, ratio, true};
-        MV_TRY(load_conv(l, "decoder", &up, &stage->up));
-        MV_TRY(load_residual(l, "decoder", layer + 1, width / 2, &stage->narrow, &stage->widen));
+        const mv_mimi_conv_shape up = {layer, -1, width, width / 2, 2 * ratio, ratio, true};
+        MV_TRY(mv_mimi_load_conv(l, "decoder", &up, &stage->up));
+        MV_TRY(mv_mimi_load_residual(l, "decoder", layer + 1, width / 2, &stage->narrow,
+                                     &stage->widen));
     }
-    const conv_shape last = {3 * c->n_ratios + 2, -1, c->n_filters, 1, c->last_kernel, 1, false};
-    return load_conv(l, "decoder", &last, &mimi->last);
+    const mv_mimi_conv_shape last = {3 * c->n_ratios + 2, -1, c->n_filters, 1,
+                                     c->last_kernel,      1,  false};
+    return mv_mimi_load_conv(l, "decoder", &last, &mimi->last);
 }
 
-static marvis_status check_encoder(const loader *l) {
-    const mv_mimi_config *c = l->config;
-    int width = c->n_filters;
-    const conv_shape first = {0, -1, 1, width, c->kernel, 1, false};
-    MV_TRY(load_conv(l, "encoder", &first, NULL));
-    for (int i = 0; i < c->n_ratios; i++, width *= 2) {
-        const int ratio = c->ratios[c->n_ratios - 1 - i], layer = 1 + 3 * i;
-        const conv_shape down = {layer + 2, -1, width, 2 * width, 2 * ratio, ratio, false};
-        MV_TRY(load_residual(l, "encoder", layer, width, NULL, NULL));
-        MV_TRY(load_conv(l, "encoder", &down, NULL));
-    }
-    const conv_shape last = {3 * c->n_ratios + 2, -1, width, c->latent, c->last_kernel, 1, false};
-    return load_conv(l, "encoder", &last, NULL);
-}
+/* ---- from the frame rate to the transformer's rate ---- */
 
-/* ---- resampling between the frame rate and the transformer's rate ---- */
-
-static marvis_status load_upsample(const loader *l, mv_mimi *mimi) {
+static marvis_status load_upsample(const mv_mimi_loader *l, mv_mimi *mimi) {
     const mv_mimi_config *c = l->config;
     const int kernel = 2 * c->upsample_stride;
     float *weight;
-    MV_TRY(take(l, l->moshi ? "upsample.convtr.convtr.convtr" : "upsample.conv", ".weight", 3,
-                (int64_t[]){c->latent, 1, kernel}, &weight));
+    MV_TRY(mv_mimi_take(l, l->moshi ? "upsample.convtr.convtr.convtr" : "upsample.conv", ".weight",
+                        3, (int64_t[]){c->latent, 1, kernel}, &weight));
     marvis_status status =
         mv_convtr_dw_init(&mimi->upsample, weight, c->latent, kernel, c->upsample_stride, l->err);
     mv_free(weight);
     return status;
 }
 
-static marvis_status check_downsample(const loader *l) {
-    const mv_mimi_config *c = l->config;
-    return take(l, l->moshi ? "downsample.conv.conv.conv" : "downsample.conv", ".weight", 3,
-                (int64_t[]){c->latent, c->latent, 2 * c->upsample_stride}, NULL);
-}
-
 /* ---- transformers ---- */
 
 /* transformers' q, k and v in one matrix [3*A][latent], as moshi has them. */
-static marvis_status take_qkv_hf(const loader *l, const char *module, mv_matrix *qkv) {
+static marvis_status take_qkv_hf(const mv_mimi_loader *l, const char *module, mv_matrix *qkv) {
     static const char *const leaves[3] = {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
                                           "self_attn.v_proj.weight"};
     const mv_mimi_config *c = l->config;
@@ -211,7 +174,7 @@ static marvis_status take_qkv_hf(const loader *l, const char *module, mv_matrix 
     return MARVIS_OK;
 }
 
-static marvis_status load_attention(const loader *l, const char *module, mv_mimi_block *b) {
+static marvis_status load_attention(const mv_mimi_loader *l, const char *module, mv_mimi_block *b) {
     static const char *const in_leaves[] = {"self_attn.in_proj.weight",
                                             "self_attn.in_projs.0.weight", NULL};
     static const char *const out_leaves[] = {"self_attn.out_projs.0.weight", NULL};
@@ -227,8 +190,8 @@ static marvis_status load_attention(const loader *l, const char *module, mv_mimi
     return take_matrix(l, module, out, c->latent, width, b ? &b->out : NULL);
 }
 
-/* Loads a block, or only checks it (b NULL). */
-static marvis_status load_block(const loader *l, const char *side, int index, mv_mimi_block *b) {
+marvis_status mv_mimi_load_block(const mv_mimi_loader *l, const char *side, int index,
+                                 mv_mimi_block *b) {
     const mv_mimi_config *c = l->config;
     const bool m = l->moshi;
     char module[MODULE_SIZE];
@@ -253,26 +216,26 @@ static marvis_status load_block(const loader *l, const char *side, int index, mv
                        b ? &b->fc2 : NULL);
 }
 
-static marvis_status load_transformer(const loader *l, mv_mimi *mimi) {
+static marvis_status load_transformer(const mv_mimi_loader *l, mv_mimi *mimi) {
     const size_t n = (size_t)l->config->n_layers;
     mimi->blocks = mv_alloc(n, sizeof *mimi->blocks);
     if (!mimi->blocks)
         return mv_fail_memory(l->err, n * sizeof *mimi->blocks, "the codec's transformer");
     for (int i = 0; i < l->config->n_layers; i++)
-        MV_TRY(load_block(l, "decoder", i, &mimi->blocks[i]));
+        MV_TRY(mv_mimi_load_block(l, "decoder", i, &mimi->blocks[i]));
     return MARVIS_OK;
 }
 
 /* ---- quantiser ---- */
 
-static void rvq_module(const loader *l, bool semantic, char module[RVQ_SIZE]) {
+void mv_mimi_rvq_module(const mv_mimi_loader *l, bool semantic, char module[MV_MIMI_RVQ_SIZE]) {
     const char *first = l->moshi ? "rvq_first" : "semantic_residual_vector_quantizer";
     const char *rest = l->moshi ? "rvq_rest" : "acoustic_residual_vector_quantizer";
-    snprintf(module, RVQ_SIZE, "quantizer.%s.", semantic ? first : rest);
+    snprintf(module, MV_MIMI_RVQ_SIZE, "quantizer.%s.", semantic ? first : rest);
 }
 
 /* Training's mark that a codebook holds anything: there or not, decoding does without it. */
-static void ignore_flags(const loader *l, const char *module) {
+static void ignore_flags(const mv_mimi_loader *l, const char *module) {
     static const char *const flags[] = {"_codebook._initialized", "_codebook.initialized",
                                         "_codebook.inited",       "codebook._initialized",
                                         "codebook.initialized",   "codebook.inited"};
@@ -284,7 +247,7 @@ static void ignore_flags(const loader *l, const char *module) {
 }
 
 /* Finished rows: embedding_sum / max(cluster_usage, 1e-5), as training keeps them apart. */
-static marvis_status load_codebook(const loader *l, int index, float **table) {
+static marvis_status load_codebook(const mv_mimi_loader *l, int index, float **table) {
     static const char *const sums[] = {"_codebook.embedding_sum",
                                        "_codebook.embed_sum",
                                        "_codebook.embed_avg",
@@ -296,15 +259,16 @@ static marvis_status load_codebook(const loader *l, int index, float **table) {
                                          "codebook.cluster_usage", "codebook.cluster_size", NULL};
     const mv_mimi_config *c = l->config;
     const bool semantic = index < c->n_semantic;
-    char rvq[RVQ_SIZE], module[MODULE_SIZE];
-    rvq_module(l, semantic, rvq);
+    char rvq[MV_MIMI_RVQ_SIZE], module[MODULE_SIZE];
+    mv_mimi_rvq_module(l, semantic, rvq);
     snprintf(module, sizeof module, "%s%slayers.%d.", rvq, l->moshi ? "vq." : "",
              semantic ? index : index - c->n_semantic);
     const char *sum_leaf = spelling(l, module, l->moshi ? sums[0] : sums[3], sums);
     const char *usage_leaf = spelling(l, module, l->moshi ? usages[0] : usages[2], usages);
     float *usage;
     ignore_flags(l, module);
-    MV_TRY(take(l, module, sum_leaf, 2, (int64_t[]){c->codebook_size, c->codebook_dim}, table));
+    MV_TRY(mv_mimi_take(l, module, sum_leaf, 2, (int64_t[]){c->codebook_size, c->codebook_dim},
+                        table));
     MV_TRY(take_vector(l, module, usage_leaf, c->codebook_size, &usage));
     const size_t dim = (size_t)c->codebook_dim;
     for (size_t r = 0; r < (size_t)c->codebook_size; r++) {
@@ -317,32 +281,21 @@ static marvis_status load_codebook(const loader *l, int index, float **table) {
 }
 
 /* Columns [first, first + dim) of the joint projection. */
-static marvis_status load_output_proj(const loader *l, bool semantic, float *project) {
+static marvis_status load_output_proj(const mv_mimi_loader *l, bool semantic, float *project) {
     const mv_mimi_config *c = l->config;
     const size_t dim = (size_t)c->codebook_dim, first = semantic ? 0 : dim;
-    char module[RVQ_SIZE];
+    char module[MV_MIMI_RVQ_SIZE];
     float *weight;
-    rvq_module(l, semantic, module);
-    MV_TRY(take(l, module, "output_proj.weight", 3, (int64_t[]){c->latent, c->codebook_dim, 1},
-                &weight));
+    mv_mimi_rvq_module(l, semantic, module);
+    MV_TRY(mv_mimi_take(l, module, "output_proj.weight", 3,
+                        (int64_t[]){c->latent, c->codebook_dim, 1}, &weight));
     for (size_t r = 0; r < (size_t)c->latent; r++)
         memcpy(project + r * 2 * dim + first, weight + r * dim, dim * sizeof(float));
     mv_free(weight);
     return MARVIS_OK;
 }
 
-/* The encoder's side of the quantiser; a codec that only decodes may or may not carry it. */
-static marvis_status check_input_proj(const loader *l, bool semantic, bool required) {
-    const mv_mimi_config *c = l->config;
-    char module[RVQ_SIZE], name[NAME_SIZE];
-    rvq_module(l, semantic, module);
-    snprintf(name, sizeof name, "%s%sinput_proj.weight", l->prefix, module);
-    if (!required && !mv_checkpoint_has(l->ckpt, name)) return MARVIS_OK;
-    return take(l, module, "input_proj.weight", 3, (int64_t[]){c->codebook_dim, c->latent, 1},
-                NULL);
-}
-
-static marvis_status load_quantizer(const loader *l, mv_mimi *mimi) {
+static marvis_status load_quantizer(const mv_mimi_loader *l, mv_mimi *mimi) {
     const mv_mimi_config *c = l->config;
     const size_t latent = (size_t)c->latent, n_cols = 2 * (size_t)c->codebook_dim;
     mimi->tables = mv_alloc((size_t)c->n_codebooks, sizeof *mimi->tables);
@@ -359,22 +312,8 @@ static marvis_status load_quantizer(const loader *l, mv_mimi *mimi) {
 
 /* ---- the whole ---- */
 
-static marvis_status check_encoder_side(const loader *l) {
-    const bool present = any_under(l->ckpt, l->prefix, "encoder.") ||
-                         any_under(l->ckpt, l->prefix, "encoder_transformer.") ||
-                         any_under(l->ckpt, l->prefix, "downsample.");
-    MV_TRY(check_input_proj(l, true, present));
-    MV_TRY(check_input_proj(l, false, present));
-    if (!present) return MARVIS_OK;
-    MV_TRY(check_encoder(l));
-    MV_TRY(check_downsample(l));
-    for (int i = 0; i < l->config->n_layers; i++)
-        MV_TRY(load_block(l, "encoder", i, NULL));
-    return MARVIS_OK;
-}
-
 /* Nothing of a codec may be left; what else the file holds is the caller's. */
-static marvis_status finish(const loader *l) {
+static marvis_status finish(const mv_mimi_loader *l) {
     enum { MAX_KNOWN = 8 };
     const char *const *parts = mv_layout_known_prefixes(MV_LAYOUT_MIMI);
     char names[MAX_KNOWN][NAME_SIZE];
@@ -386,12 +325,12 @@ static marvis_status finish(const loader *l) {
     return mv_checkpoint_finish(l->ckpt, known, 0, NULL, NULL, l->err);
 }
 
-static marvis_status load_all(const loader *l, mv_mimi *mimi) {
+static marvis_status load_all(const mv_mimi_loader *l, mv_mimi *mimi) {
     MV_TRY(load_quantizer(l, mimi));
     MV_TRY(load_upsample(l, mimi));
     MV_TRY(load_transformer(l, mimi));
     MV_TRY(load_decoder(l, mimi));
-    MV_TRY(check_encoder_side(l));
+    MV_TRY(mv_mimi_check_encoder(l, &mimi->has_encoder));
     return finish(l);
 }
 
@@ -416,7 +355,7 @@ marvis_status mv_mimi_load(mv_checkpoint *ckpt, const char *prefix, const mv_mim
     if (!mimi) return mv_fail_memory(err, sizeof *mimi, "the codec");
     mimi->config = *config;
     mimi->rope_interleaved = moshi;
-    const loader l = {ckpt, prefix, &mimi->config, moshi, err};
+    const mv_mimi_loader l = {ckpt, prefix, &mimi->config, moshi, err};
     marvis_status status = load_all(&l, mimi);
     if (status != MARVIS_OK) {
         mv_mimi_destroy(&mimi);

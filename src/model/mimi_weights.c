@@ -55,7 +55,7 @@ marvis_status mv_mimi_config_check(const mv_mimi_config *c, marvis_error *err) {
     return MARVIS_OK;
 }
 
-static void block_deinit(mv_mimi_block *b) {
+void mv_mimi_block_deinit(mv_mimi_block *b) {
     mv_free(b->norm1_weight);
     mv_free(b->norm1_bias);
     mv_free(b->norm2_weight);
@@ -77,7 +77,7 @@ void mv_mimi_destroy(mv_mimi **mimi_ptr) {
     mv_matrix_deinit(&mimi->project);
     mv_convtr_dw_deinit(&mimi->upsample);
     for (int i = 0; mimi->blocks && i < mimi->config.n_layers; i++)
-        block_deinit(&mimi->blocks[i]);
+        mv_mimi_block_deinit(&mimi->blocks[i]);
     mv_free(mimi->blocks);
     mv_conv_deinit(&mimi->first);
     for (int i = 0; i < mimi->config.n_ratios; i++) {

@@ -1,5 +1,6 @@
-/* mimi_weights.h - Mimi's weights as the codec's own files see them: filled by mimi_load.c, read by
- * the transformer, the quantiser and the decoder. All f32, read-only after loading. */
+/* mimi_weights.h - Mimi's weights as the codec's own files see them: filled by mimi_load*.c, read
+ * by the transformer, the quantiser, the decoder and the encoder. All f32, read-only after loading.
+ */
 #ifndef MV_MODEL_MIMI_WEIGHTS_H
 #define MV_MODEL_MIMI_WEIGHTS_H
 
@@ -25,6 +26,7 @@ typedef struct mv_mimi_stage {
 struct mv_mimi {
     mv_mimi_config config;
     int rope_interleaved; /* 1: moshi's rows; 0: transformers' q and k, permuted to half-split */
+    bool has_encoder;     /* in the file; its weights are read apart (mimi_encoder.h) */
 
     /* Quantiser: finished rows, embedding_sum / max(cluster_usage, 1e-5). */
     float **tables; /* [n_codebooks] of [codebook_size][codebook_dim], owned */
@@ -37,6 +39,29 @@ struct mv_mimi {
     mv_mimi_stage stages[MV_MIMI_MAX_RATIOS];
     mv_conv last; /* n_filters to 1 */
 };
+
+/* One downsampling stage of the SEANet encoder: x + widen(ELU(narrow(ELU(x)))), ELU, down. */
+typedef struct mv_mimi_down_stage {
+    mv_conv narrow; /* residual_kernel, c to c/compress */
+    mv_conv widen;  /* kernel 1, back to c */
+    mv_conv down;   /* kernel 2*ratio, stride ratio, channels c to 2*c */
+} mv_mimi_down_stage;
+
+/* The encoder's half, of the same file as the mv_mimi that it is used with. */
+struct mv_mimi_encoder_weights {
+    mv_conv first;                                 /* 1 to n_filters */
+    mv_mimi_down_stage stages[MV_MIMI_MAX_RATIOS]; /* ratios backwards: 4, 5, 6, 8 */
+    mv_conv last;                                  /* n_filters << n_ratios to latent */
+    mv_mimi_block *blocks;                         /* [n_layers] owned */
+    mv_conv downsample;                            /* kernel 2*stride, no bias */
+    mv_matrix project; /* [2*codebook_dim][latent]: rows of the first, then of the rest's input */
+
+    /* Of each row e of the codebooks: |e|^2 / 2 and |e|, [n_codebooks][codebook_size], owned */
+    float *half_squares, *lengths;
+    int n_ratios, n_layers; /* for the end of it */
+};
+
+void mv_mimi_block_deinit(mv_mimi_block *block); /* zeroes are allowed */
 
 /* ERR_CONFIG unless every number can be that of a Mimi. */
 MV_CHECK marvis_status mv_mimi_config_check(const mv_mimi_config *config, marvis_error *err);

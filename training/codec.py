@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common import BOOK_DIM, BOOK_SIZE, BOOKS, LATENT, Features
+from common import BOOK_DIM, BOOK_SIZE, BOOKS, LATENT, N_FEATURES
 
 RATIOS = (8, 6, 5, 4)
 
@@ -248,12 +248,32 @@ class Codec(nn.Module):
         return self.decoder.high(self.low(self.quantizer.decode(codes)))
 
 
+class Encoder(nn.Module):
+    """The waveform encoder: SEANet encoder, transformer, downsampling with its first value repeated."""
+
+    def __init__(self, filters=16):
+        super().__init__()
+        width, layers = filters, [Conv(1, filters, 7)]
+        for ratio in reversed(RATIOS):
+            layers += [Residual(width), nn.ELU(), Conv(width, 2 * width, 2 * ratio, ratio)]
+            width *= 2
+        self.encoder = nn.ModuleDict({"layers": nn.ModuleList(layers + [nn.ELU(), Conv(width, LATENT, 3)])})
+        self.encoder_transformer = Transformer()
+        self.downsample = nn.ModuleDict({"conv": nn.Conv1d(LATENT, LATENT, 4, 2, bias=False)})
+
+    def forward(self, x):                   # [B, 1, 1920 frames] -> [B, LATENT, frames]
+        for layer in self.encoder["layers"]:
+            x = layer(x)
+        x = self.encoder_transformer(x)
+        return self.downsample["conv"](F.pad(x, (2, 0), mode="replicate"))
+
+
 class MelHead(nn.Module):
     """Throw-away: 200 Hz features of the decoder -> mel frames."""
 
     def __init__(self, filters=16):
         super().__init__()
-        self.layers = nn.Sequential(nn.ELU(), Conv(filters * 8, 256, 3), nn.GELU(), Conv(256, Features.N_TARGET, 1))
+        self.layers = nn.Sequential(nn.ELU(), Conv(filters * 8, 256, 3), nn.GELU(), Conv(256, N_FEATURES, 1))
 
     def forward(self, x):
         return self.layers(x)
@@ -282,13 +302,13 @@ class ChannelNorm(nn.Module):
 
 
 class MelEncoder(nn.Module):
-    """Throw-away causal encoder: features at 200 Hz -> latents at 12.5 Hz. It finds the codes that the language model
-    learns to speak; the waveform encoder of the checkpoint may be trained against it later."""
+    """Throw-away causal encoder: noise-free features at 200 Hz -> latents at 12.5 Hz. It finds the codes that the language
+    model learns to speak; the waveform encoder of the checkpoint is trained against it."""
 
     def __init__(self, width=128):
         super().__init__()
         self.layers = nn.Sequential(
-            Conv(Features.N_INPUT, width, 3), Block(width, 1),
+            Conv(N_FEATURES, width, 3), Block(width, 1),
             Conv(width, 2 * width, 16, stride=8), Block(2 * width, 1), Block(2 * width, 2),
             Conv(2 * width, 2 * width, 4, stride=2), Block(2 * width, 1), ChannelNorm(2 * width),
             nn.Conv1d(2 * width, LATENT, 1))

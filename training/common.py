@@ -1,4 +1,5 @@
 """What the stages share: the synthesised data, mel features, the codec's shape, checkpoints and progress."""
+import functools
 import json
 import math
 import os
@@ -11,7 +12,9 @@ import torch
 
 RATE, FRAME, HOP = 24000, 1920, 120          # samples: per second, per code frame (80 ms), per mel frame (5 ms)
 STEPS = FRAME // HOP                         # mel frames in one code frame
-BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 6, 512, 64, 128
+N_BANDS, N_FEATURES, FLOOR = 80, 87, -4.0    # per mel frame
+PITCH_MEAN, PITCH_SCALE = 4.9, 2.5           # ln Hz
+BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 4, 512, 64, 128
 SLOTS = 4                                    # phone labels per code frame
 PHONES = ("pau aa ae ah ao aw ax axr ay b ch d dh dx eh el em en er ey f g hh hv ih iy jh k l m n nx ng ow oy p r s sh "
           "t th uh uw v w y z zh").split()
@@ -32,10 +35,11 @@ class Corpus:
     """The finished shards of a data folder, memory-mapped. utterances: (shard, label) pairs."""
 
     def __init__(self, folder, names=None):
-        self.pcm, self.utterances = [], []
+        self.pcm, self.par, self.utterances = [], [], []
         folder = pathlib.Path(folder)
         for path in sorted(folder.glob("[0-9][0-9].jsonl")) if names is None else [folder / f"{n}.jsonl" for n in names]:
             self.pcm.append(np.memmap(path.with_suffix(".pcm"), dtype=np.int16, mode="r"))
+            self.par.append(np.memmap(path.with_suffix(".par"), dtype=np.float16, mode="r").reshape(-1, 31))
             with open(path) as lines:
                 self.utterances += [(len(self.pcm) - 1, json.loads(line)) for line in lines]
 
@@ -54,6 +58,28 @@ class Corpus:
             out[:b - a] = self.pcm[shard][a:b] / 32768.0
         return out
 
+    def features(self, i, first=0, count=None):
+        """Frames [first, first + count) of utterance i as noise-free features [count * STEPS, N_FEATURES]: N_BANDS levels
+        of the spectral envelope (10 dB, -4 is silence), pitch, voiced or not, 5 voicing strengths."""
+        shard, label = self.utterances[i]
+        count = self.frames(i) - first if count is None else count
+        rows = -(-label["n"] // HOP)
+        par = self.par[shard][label["row"]:label["row"] + rows].astype(np.float32)
+        out = np.zeros((count * STEPS, N_FEATURES), np.float32)
+        out[:, :N_BANDS] = FLOOR
+        voiced, at = par[:, 0] > 0, np.arange(rows)
+        pitch = np.interp(at, at[voiced], par[voiced, 0]) if voiced.any() else np.full(rows, PITCH_MEAN)
+        a, b = first * STEPS, min(rows, (first + count) * STEPS)
+        if b > a:
+            part = par[a:b]
+            envelope = part[:, 1:26] @ band_matrix(label["formant"]) - 5.05
+            out[:b - a, :N_BANDS] = np.maximum(envelope, FLOOR)
+            out[:b - a, N_BANDS] = (pitch[a:b] - PITCH_MEAN) * PITCH_SCALE
+            out[:b - a, N_BANDS + 1] = voiced[a:b]
+            out[:b - a, N_BANDS + 2:] = part[:, 26:]
+        out[max(0, b - a):, N_BANDS] = (pitch[-1] - PITCH_MEAN) * PITCH_SCALE
+        return out
+
     def phones(self, i):
         """Phone ids [frames, SLOTS] and token indices [frames] (-1: pause), both at slot centres."""
         label, n = self.utterances[i][1], self.frames(i)
@@ -64,58 +90,15 @@ class Corpus:
         return np.where(at < label["n"], ids[index], 0).reshape(n, SLOTS)
 
 
-class Features(torch.nn.Module):
-    """log-mel (80) and low linear bins (64) at 200 Hz in units of 10 dB, windows of 800 samples centred on the mel
-    frame; plus 40 bands of a 256-sample window for the encoder. Mel frame i describes samples [120 i, 120 (i + 1))."""
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("window", torch.hann_window(800))
-        self.register_buffer("short", torch.hann_window(256))
-        self.register_buffer("mel", mel_bank(1024, 80, 50, 8200))
-        self.register_buffer("mel_short", mel_bank(256, 40, 100, 8200))
-
-    @staticmethod
-    def spectrum(x, n_fft, window):
-        """x [B, samples] -> power [B, bins, frames], one frame per HOP."""
-        pad = (n_fft - HOP) // 2
-        x = torch.nn.functional.pad(x, (pad, n_fft - HOP - pad))
-        s = torch.stft(x, n_fft, HOP, window.numel(), window, center=False, return_complex=True)
-        return (s.real.square() + s.imag.square()) / window.square().sum()
-
-    def forward(self, x):
-        power = self.spectrum(x, 1024, self.window)
-        return torch.cat([log10(self.mel @ power), log10(power[:, 2:66])], 1)
-
-    def encoder_input(self, x, target=None):
-        """Causal view for the encoder: every window ends inside the frames already heard."""
-        target = self(x) if target is None else target
-        short = log10(self.mel_short @ self.spectrum(x, 256, self.short))
-        return torch.cat([shift(target, 3), shift(short, 1)], 1)
-
-    N_TARGET, N_INPUT = 144, 184
-
-
-def log10(power):
-    return torch.log10(power + 1e-8) + 4           # 10 dB units; silence -4, loud speech 3
-
-
-def shift(x, n):
-    return torch.nn.functional.pad(x[..., :-n], (n, 0), value=-4.0)
-
-
-def mel_bank(n_fft, bands, low, high):
-    """Triangular filters [bands, n_fft / 2 + 1] on the mel scale, each summing to one."""
+@functools.lru_cache(512)
+def band_matrix(formant):
+    """[25, N_BANDS]: mel-cepstrum of the 16 kHz teacher -> levels at the bands' centres, in 10 dB, when the spectrum is
+    moved by `formant`. (The warping is flite's, alpha 0.42.)"""
     mel = lambda hz: 2595 * math.log10(1 + hz / 700)
-    edges = 700 * (10 ** (np.linspace(mel(low), mel(high), bands + 2) / 2595) - 1)
-    hz = np.arange(n_fft // 2 + 1) * RATE / n_fft
-    up = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    down = (edges[2:, None] - hz) / (edges[2:] - edges[1:-1])[:, None]
-    bank = np.maximum(0, np.minimum(up, down))
-    for row, centre in zip(bank, edges[1:-1]):
-        if row.sum() == 0:                          # narrower than a bin: take the nearest one
-            row[int(round(centre / RATE * n_fft))] = 1
-    return torch.tensor(bank / bank.sum(1, keepdims=True), dtype=torch.float32)
+    hz = 700 * (10 ** (np.linspace(mel(50), mel(8200), N_BANDS + 2)[1:-1] / 2595) - 1) / formant
+    w = np.minimum(hz / 8000, 1) * np.pi
+    warped = w + 2 * np.arctan(0.42 * np.sin(w) / (1 - 0.42 * np.cos(w)))
+    return (0.8686 * np.cos(np.arange(25)[:, None] * warped)).astype(np.float32)
 
 
 def codec_config(filters=16):

@@ -1,8 +1,11 @@
 """The CSM language model for training: backbone and depth decoder as Llama blocks, parameter names as in Hugging Face
 checkpoints. Text is bytes (ids 0..255) between BOS and EOS; a position is a text token or an audio frame of BOOKS codes.
 Dropped at export: the phone head. Attention weights of one head are returned for the alignment loss."""
+import pathlib
+
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from codec import rope_table, rotate
@@ -11,7 +14,7 @@ from common import BOOK_SIZE, BOOKS, PHONES, SLOTS
 BOS, EOS, PAD, AUDIO, AUDIO_EOS, N_TEXT = 256, 257, 258, 259, 260, 264
 N_AUDIO = BOOK_SIZE + 3
 THETA = 10000.0
-BACKBONE = {"width": 256, "inner": 640, "layers": 4, "heads": 4}
+BACKBONE = {"width": 256, "inner": 640, "layers": 6, "heads": 4}
 DEPTH = {"width": 192, "inner": 512, "layers": 2, "heads": 3}
 ALIGN_LAYER = 1
 
@@ -118,3 +121,27 @@ class Csm(nn.Module):
             for name in names.get(key, [key]):
                 out[name] = value.clone()
         return out
+
+    def start_from(self, path):
+        """Takes what fits from an exported checkpoint (a folder) or from a training state (a .pt file): a model of other
+        depth or with other codebooks keeps its own values where names or shapes differ. New layers start silent."""
+        path = pathlib.Path(path)
+        if path.is_dir():
+            given = {}
+            for file in path.glob("*.safetensors"):
+                given |= load_file(file)
+            tables = ("backbone_model.embed_tokens.embed_audio_tokens.weight", "depth_decoder.model.embed_tokens.weight")
+            given["audio.weight"] = next(given.pop(k) for k in tables if k in given)        # tied: one of them is there
+            given["projector.weight"] = given.pop("depth_decoder.model.inputs_embeds_projector.weight")
+            given["codebooks_head"] = given.pop("depth_decoder.codebooks_head.weight")
+        else:
+            given = torch.load(path, map_location="cpu", weights_only=False)["average"]
+        own = self.state_dict()
+        taken = {k: v.float() for k, v in given.items() if k in own and own[k].shape == v.shape and k != "offsets"}
+        self.load_state_dict(own | taken)
+        for prefix in ("backbone_model.layers.", "depth_decoder.model.layers."):
+            for key in own:
+                if key.startswith(prefix) and key not in taken and key.endswith(("o_proj.weight", "down_proj.weight")):
+                    own[key].zero_()
+        missing = sorted(k for k in own if k not in taken and k != "offsets")
+        print(f"{path}: {len(taken)} of {len(own)} tensors taken; new: {', '.join(missing) or 'none'}", flush=True)

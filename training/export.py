@@ -1,9 +1,10 @@
 """Writes the checkpoint that transformers' CsmForConditionalGeneration loads: averaged weights in bfloat16, shards below
 15 MB, the codec embedded, byte-level tokenizer, generation defaults. Reloads it and compares with the training code.
 
-    export.py --lm RUN/lm.pt --decoder RUN/decoder.pt --out ../models/builtin [--temperature 0.3 --depth-temperature 0]
+    export.py --lm RUN/lm.pt --decoder RUN/decoder.pt --encoder RUN/encoder.pt --out ../models/builtin
+              [--temperature 0.3 --depth-temperature 0]
 
-The codec's waveform encoder is not trained yet: its tensors are seeded random numbers.
+Without --encoder the codec's waveform encoder is seeded random numbers: good for a look on the way, not to be shipped.
 """
 import argparse
 import json
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import common
 import csm
-from codec import Codec
+from codec import Codec, Encoder
 
 SHARD_BYTES = 14_500_000
 
@@ -82,7 +83,7 @@ def fold_codebooks(state):
     return state
 
 
-def tensors(lm, decoder, config):
+def tensors(lm, decoder, encoder, config):
     """All tensors of the checkpoint in the layout that transformers itself writes."""
     from transformers import CsmForConditionalGeneration
     torch.manual_seed(0)
@@ -90,7 +91,7 @@ def tensors(lm, decoder, config):
         CsmForConditionalGeneration(config).save_pretrained(folder)
         out = load_file(pathlib.Path(folder) / "model.safetensors")
         config_text = (pathlib.Path(folder) / "config.json").read_text()
-    trained = csm.Csm().exported(lm) | {f"codec_model.{k}": v for k, v in fold_codebooks(decoder).items()}
+    trained = csm.Csm().exported(lm) | {f"codec_model.{k}": v for k, v in (fold_codebooks(decoder) | encoder).items()}
     left = set(out)
     for key, value in trained.items():
         if key not in out and key.endswith("embed_audio_tokens.weight") or key not in out and "depth_decoder.model.embed_tokens" in key:
@@ -98,7 +99,7 @@ def tensors(lm, decoder, config):
         assert out[key].shape == value.shape, (key, out[key].shape, value.shape)
         out[key] = value
         left.discard(key)
-    untrained = ("codec_model.encoder.", "codec_model.encoder_transformer.", "codec_model.downsample.")
+    untrained = () if encoder else ("codec_model.encoder.", "codec_model.encoder_transformer.", "codec_model.downsample.")
     assert all(k.startswith(untrained) for k in left), sorted(k for k in left if not k.startswith(untrained))
     return {k: v.to(torch.bfloat16).contiguous() for k, v in sorted(out.items())}, json.loads(config_text)
 
@@ -132,7 +133,7 @@ def rounded(value):
     return value.to(torch.bfloat16).float() if value.is_floating_point() else value
 
 
-def check(out, lm, decoder, filters):
+def check(out, lm, decoder, encoder, filters):
     """The reloaded checkpoint must compute what the training code computes, within bfloat16 weights."""
     import speak
     from transformers import CsmForConditionalGeneration
@@ -157,6 +158,16 @@ def check(out, lm, decoder, filters):
         mine = codec.decode(torch.tensor(codes.T[None]).long().clamp(max=common.BOOK_SIZE - 1))[0, 0]
         theirs = torch.tensor(speak.render(model, codes.clip(max=common.BOOK_SIZE - 1)))
     print(f"{n} frames; codes as in the training code: {same[0]:.3f} {same[1]:.3f}; audio differs by {(mine - theirs).abs().max():.2e}")
+    if encoder:
+        own = Encoder(filters).eval()
+        own.load_state_dict({k: rounded(v) for k, v in encoder.items()})
+        with torch.no_grad():
+            wave = theirs[None, None, :theirs.numel() // common.FRAME * common.FRAME]
+            latent = own(wave)
+            mine = codec.quantizer(latent)[1][0].T
+            again = model.codec_model.encode(wave, num_quantizers=common.BOOKS).audio_codes[0].T
+        same += (mine == again).float().mean(),
+        print(f"encoder: {same[-1]:.3f} of the codes as in the training code")
     assert min(same) > 0.97 and (mine - theirs).abs().max() < 1e-3
 
 
@@ -164,14 +175,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lm", required=True)
     parser.add_argument("--decoder", required=True)
+    parser.add_argument("--encoder")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--temperature", type=float, default=0.3)
     parser.add_argument("--depth-temperature", type=float, default=0.0)
     parser.add_argument("--top-k", type=int, default=20)
     args = parser.parse_args()
     lm, stage_b = common.load(args.lm)["average"], common.load(args.decoder)
+    encoder = common.load(args.encoder)["average"] if args.encoder else {}
     args.out.mkdir(parents=True, exist_ok=True)
-    state, config = tensors(lm, stage_b["average"], configuration(stage_b["filters"]))
+    state, config = tensors(lm, stage_b["average"], encoder, configuration(stage_b["filters"]))
     config["torch_dtype"] = config["dtype"] = "bfloat16"
     for part in (config, config["depth_decoder_config"], config["codec_config"]):
         part["rope_theta"] = part["rope_parameters"]["rope_theta"]            # the older spelling beside the newer
@@ -185,7 +198,7 @@ def main():
                   "depth_decoder_min_new_tokens": common.BOOKS - 1, "depth_decoder_max_new_tokens": common.BOOKS - 1}
     (args.out / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
     print(f"{len(state)} tensors, {sum(v.numel() for v in state.values()) / 1e6:.2f} M parameters, {size / 1e6:.1f} MB")
-    check(args.out, lm, stage_b["average"], stage_b["filters"])
+    check(args.out, lm, stage_b["average"], encoder, stage_b["filters"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Golden codes for the tests of the C engine: greedy decoding of test sentences by transformers, in float32 arithmetic on
 the stored bfloat16 weights. Run it again whenever the checkpoint is exported anew.
 
-    golden_greedy.py --model ../models/builtin [--count 12]       -> MODEL/golden/greedy.json
+    golden_greedy.py --model ../models/builtin [--count 50]       -> MODEL/golden/greedy.json
 
-Per sentence: text, prompt ids, codes [frames][codebooks] (without the all-zero frame), whether that frame came, and for
+Per sentence: text, speaker (in turn), prompt ids, codes [frames][codebooks] (without the all-zero frame), whether that frame came, and for
 every frame (the last, all-zero one included) the smallest distance between the best two logits of its codes: where it is
 below the engine's own error, another code is no mistake. The first sentences are also run through transformers' own
 `generate`, which must give the same codes.
@@ -31,19 +31,19 @@ def by_generate(model, ids):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--count", type=int, default=50)
     args = parser.parse_args()
     torch.set_num_threads(1)
     import transformers
     model, tokenizer = speak.load(args.model)
     settings, cases = speak.Settings(model, greedy=True), []
     for number, text in enumerate(FIRST + corpus.TEST_FILE.read_text().splitlines()[:args.count - len(FIRST)]):
-        ids = tokenizer(f"[0]{text}")["input_ids"]
+        ids = tokenizer(f"[{number % 3}]{text}")["input_ids"]
         codes, ended, margins = speak.generate(model, ids, settings, MAX_FRAMES)
         if number < 3:
             same = by_generate(model, ids)
             assert same.shape == codes.shape and (same.numpy() == codes).all(), f"generate disagrees: {text}"
-        cases.append({"text": text, "prompt_ids": ids, "ended": bool(ended), "codes": codes.tolist(),
+        cases.append({"text": text, "speaker": number % 3, "prompt_ids": ids, "ended": bool(ended), "codes": codes.tolist(),
                       "margins": [round(float(m), 5) for m in margins.min(1)]})
         print(f"{len(codes):3} frames, ended {ended}, smallest margin {margins.min():.4f}  {text}")
     out = args.model / "golden" / "greedy.json"

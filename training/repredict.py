@@ -13,13 +13,15 @@ import torch
 
 import common
 from csm import Csm
-from stage_lm import Examples, collate
+from stage_lm import Examples, Segment, collate
+from voices import VOICES
 
 
 @torch.no_grad()
 def predict(model, items, device):
     """-> list of codes [frames, BOOKS]."""
-    text, codes, audio, target, _, _ = (x.to(device) for x in collate(items))
+    examples = [[Segment(VOICES.index(u.voice[0]), [u])] for u in items]
+    text, codes, audio, target, _, _ = (x.to(device) for x in collate(examples))
     hidden = model.backbone_model(model.embed(text, codes, audio))[0]
     ask = target[..., 0] > 0                                         # the frames, without the end
     h, wanted = hidden[ask], target[ask]
@@ -47,19 +49,19 @@ def main():
     args.out.mkdir(exist_ok=True)
     for number, shard in enumerate(args.shards):
         items = Examples(args.data).refresh([shard]).items[:args.count]
-        order, codes = sorted(range(len(items)), key=lambda i: len(items[i][1])), [None] * len(items)
+        order, codes = sorted(range(len(items)), key=lambda i: len(items[i].codes)), [None] * len(items)
         for k in range(0, len(order), 24):
             group = order[k:k + 24]
             flat = predict(model, [items[i] for i in group], device)
-            for i, c in zip(group, np.split(flat, np.cumsum([len(items[i][1]) for i in group])[:-1])):
+            for i, c in zip(group, np.split(flat, np.cumsum([len(items[i].codes) for i in group])[:-1])):
                 codes[i] = c
-        for name, part in ((shard, [i[1] for i in items]), (f"{50 + number}", codes)):
+        for name, part in ((shard, [u.codes for u in items]), (f"{50 + number}", codes)):
             np.savez(args.out / f"{name}.codes.npz", codes=np.concatenate(part), frames=np.array([len(c) for c in part]))
-            for end in ("pcm", "jsonl"):
+            for end in ("pcm", "par", "jsonl"):
                 link = args.out / f"{name}.{end}"
                 link.unlink(missing_ok=True)
                 link.symlink_to((args.data / f"{shard}.{end}").resolve())
-        same = np.mean(np.concatenate(codes) == np.concatenate([i[1] for i in items]), axis=0)
+        same = np.mean(np.concatenate(codes) == np.concatenate([u.codes for u in items]), axis=0)
         print(f"{shard}: {len(codes)} sentences; predicted equals true: {' '.join(f'{s:.2f}' for s in same)}", flush=True)
 
 

@@ -18,36 +18,60 @@ from codec import Codec, MelEncoder, MelHead
 class StageA(nn.Module):
     def __init__(self, filters):
         super().__init__()
-        self.features, self.encoder, self.codec, self.head = common.Features(), MelEncoder(), Codec(filters), MelHead(filters)
+        self.encoder, self.codec, self.head = MelEncoder(), Codec(filters), MelHead(filters)
         self.phones = nn.Conv1d(common.BOOK_DIM, common.SLOTS * len(common.PHONES), 1)
 
-    def forward(self, audio, phones, quantise, decay):
-        with torch.no_grad():
-            target = self.features(audio)
-            given = self.features.encoder_input(audio, target)
-        latent = self.encoder(given)
+    def forward(self, features, phones, quantise, decay):
+        latent = self.encoder(features)
         out, codes, commit, semantic = self.codec.quantizer(latent, quantise, decay)
-        mel = self.head(self.codec.low(out))
-        l1 = (mel - target).abs().mean()
+        parts = distances(self.head(self.codec.low(out)), features)
         logits = self.phones(semantic).unflatten(1, (common.SLOTS, -1))          # [B, SLOTS, P, T]
         phone = F.cross_entropy(logits.transpose(1, 2), phones.transpose(1, 2))
-        return l1, phone, commit, codes, latent
+        return parts, phone, commit, codes, latent
 
-    def encode(self, audio):
-        return self.codec.quantizer(self.encoder(self.features.encoder_input(audio)))[1]
+    def encode(self, features):
+        return self.codec.quantizer(self.encoder(features))[1]
+
+
+def distances(made, wanted):
+    """Mean distances of features [B, N_FEATURES, T]: levels (10 dB), pitch where voiced (ln), voiced, strengths."""
+    n = common.N_BANDS
+    away = (made - wanted).abs()
+    voiced = wanted[:, n + 1]
+    pitch = (away[:, n] * voiced).sum() / voiced.sum().clamp(min=1) / common.PITCH_SCALE
+    return away[:, :n].mean(), pitch, away[:, n + 1].mean(), away[:, n + 2:].mean()
+
+
+WEIGHTS = (1.0, 2.5, 0.3, 0.3)
 
 
 def batch(corpus, rng, size, frames):
-    audio, phones = [], []
+    features, phones = [], []
     for i in rng.integers(len(corpus.utterances), size=size):
         n = corpus.frames(i)
         first = 0 if rng.random() < 0.4 else int(rng.integers(max(1, n - frames + 4)))
-        audio.append(corpus.audio(i, first, frames))
+        features.append(corpus.features(i, first, frames).T)
         p = np.zeros((frames, common.SLOTS), np.int64)
         part = corpus.phones(i)[first:first + frames]
         p[:len(part)] = part
         phones.append(p)
-    return torch.tensor(np.stack(audio)), torch.tensor(np.stack(phones))
+    return torch.tensor(np.stack(features)), torch.tensor(np.stack(phones))
+
+
+@torch.no_grad()
+def report(model, corpus, rng, device):
+    """Distances on unseen sentences with the first 1, 2, ... codebooks."""
+    features, _ = batch(corpus, rng, 60, 36)
+    codes = model.encode(features.to(device))
+    q = model.codec.quantizer
+    for books in range(1, common.BOOKS + 1):
+        latent = q.semantic_residual_vector_quantizer.decode(codes[:, :1])
+        part = q.acoustic_residual_vector_quantizer
+        if books > 1:
+            rows = sum(part.layers[i].codebook.table()[codes[:, 1 + i]] for i in range(books - 1))
+            latent = latent + part.output_proj(rows.transpose(1, 2))
+        level, pitch, voiced, strength = distances(model.head(model.codec.low(latent)), features.to(device))
+        print(f"test, {books} codebooks: {10 * level:.2f} dB  pitch {100 * pitch:.2f} %  voiced {voiced:.3f}  strengths {strength:.3f}", flush=True)
 
 
 def train(args, device):
@@ -69,16 +93,17 @@ def train(args, device):
         if not quantise and progress.fraction() > 0.3:
             start_quantiser(model, corpus, rng, device)
             quantise = True
-        audio, phones = (x.to(device) for x in batch(corpus, rng, args.batch, 28))
-        l1, phone, commit, codes, latent = model(audio, phones, quantise, 0.98)
-        loss = l1 + 0.01 * phone + 0.05 * commit
+        features, phones = (x.to(device) for x in batch(corpus, rng, args.batch, 28))
+        parts, phone, commit, codes, latent = model(features, phones, quantise, 0.98)
+        loss = sum(w * x for w, x in zip(WEIGHTS, parts)) + 0.01 * phone + 0.05 * commit
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         progress.step += 1
-        for k, v in (("mel_db", 10 * l1.item()), ("phone", phone.item()), ("commit", float(commit))):
+        for k, v in (("level_db", 10 * parts[0].item()), ("pitch", parts[1].item()), ("voiced", parts[2].item()),
+                     ("strength", parts[3].item()), ("phone", phone.item()), ("commit", float(commit))):
             mean[k] = 0.95 * mean.get(k, v) + 0.05 * v
         if progress.step % 25 == 0:
             used = "-" if codes is None else "/".join(str(len(codes[:, i].unique())) for i in range(codes.shape[1]))
@@ -86,14 +111,15 @@ def train(args, device):
         if progress.step % 200 == 0:
             keep()
     keep()
+    report(model.eval(), common.Corpus(args.data, ["test"]), rng, device)
 
 
 def start_quantiser(model, corpus, rng, device):
     with torch.no_grad():
         latents = []
         for _ in range(40):
-            audio, _ = batch(corpus, rng, 12, 28)
-            latents.append(model.encoder(model.features.encoder_input(audio.to(device))).transpose(1, 2).flatten(0, 1))
+            features, _ = batch(corpus, rng, 12, 28)
+            latents.append(model.encoder(features.to(device)).transpose(1, 2).flatten(0, 1))
         z = torch.cat(latents)
         for part in model.codec.quantizer.children():
             part.start(part.input_proj(z[:, :, None])[:, :, 0])
@@ -114,9 +140,9 @@ def encode(args, device):
         for k in range(0, len(order), 24):
             group = order[k:k + 24]
             longest = max(corpus.frames(i) for i in group)
-            audio = torch.tensor(np.stack([corpus.audio(i, 0, longest) for i in group])).to(device)
+            features = torch.tensor(np.stack([corpus.features(i, 0, longest).T for i in group])).to(device)
             with torch.no_grad():
-                found = model.encode(audio).cpu().numpy().astype(np.int16)
+                found = model.encode(features).cpu().numpy().astype(np.int16)
             for i, c in zip(group, found):
                 codes[i] = c[:, :corpus.frames(i)].T
         np.savez(path.with_suffix(".tmp.npz"), codes=np.concatenate(codes), frames=np.array([len(c) for c in codes]))

@@ -7,12 +7,14 @@ import pathlib
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 import common
 from codec import Codec, MelHead
+from stage_codes import distances
 
-LOW, HIGH = 24, 12                       # frames of context that the low-rate half sees; frames turned into audio
+LOW, FAR, HIGH = 24, 96, 12              # frames that the low-rate half sees, mostly and now and then; frames made audible
 RESOLUTIONS = (2048, 1024, 512, 256, 128)
 
 
@@ -38,7 +40,8 @@ class SpectralLoss(nn.Module):
 
 
 class Crops:
-    """Random stretches of LOW frames with their codes; `start` ones begin with the utterance."""
+    """Random stretches with their codes, of utterances one after another, as in a long speech; `start` ones begin with
+    an utterance, as a stream does."""
 
     def __init__(self, folder):
         self.folder, self.shards = pathlib.Path(folder), []
@@ -50,43 +53,55 @@ class Crops:
             self.shards.append((common.Corpus(self.folder, [name]), np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])))
         return self
 
-    def batch(self, rng, size, start):
-        codes, audio = np.zeros((size, LOW, common.BOOKS), np.int64), np.zeros((size, LOW * common.FRAME), np.float32)
-        filled = 0
-        while filled < size:
-            corpus, all_codes = self.shards[rng.integers(len(self.shards))]
-            i = int(rng.integers(len(all_codes)))
-            if len(all_codes[i]) < LOW:
-                continue
-            first = 0 if start else int(rng.integers(len(all_codes[i]) - LOW + 1))
-            codes[filled] = all_codes[i][first:first + LOW]
-            audio[filled] = corpus.audio(i, first, LOW)
-            filled += 1
-        return torch.tensor(codes).transpose(1, 2), torch.tensor(audio)
+    def batch(self, rng, size, start, frames):
+        codes, audio = np.zeros((size, frames, common.BOOKS), np.int64), np.zeros((size, frames * common.FRAME), np.float32)
+        features = np.zeros((size, frames * common.STEPS, common.N_FEATURES), np.float32)
+        for row in range(size):
+            at = 0
+            while at < frames:
+                corpus, all_codes = self.shards[rng.integers(len(self.shards))]
+                i = int(rng.integers(len(all_codes)))
+                first = 0 if start or at else int(rng.integers(max(1, len(all_codes[i]) - 6)))
+                n = min(len(all_codes[i]) - first, frames - at)
+                codes[row, at:at + n] = all_codes[i][first:first + n]
+                audio[row, at * common.FRAME:(at + n) * common.FRAME] = corpus.audio(i, first, n)
+                features[row, at * common.STEPS:(at + n) * common.STEPS] = corpus.features(i, first, n)
+                at += n
+        return torch.tensor(codes).transpose(1, 2), torch.tensor(audio), torch.tensor(features).transpose(1, 2)
 
 
 class StageB(nn.Module):
     def __init__(self, filters):
         super().__init__()
-        self.codec, self.head, self.features, self.loss = Codec(filters), MelHead(filters), common.Features(), SpectralLoss()
+        self.codec, self.head, self.loss = Codec(filters), MelHead(filters), SpectralLoss()
 
     def render(self, codes, start):
-        """-> 200 Hz features [B, C, 16 LOW], audio of HIGH + 1 frames, its first sample's place in the stretch."""
+        """-> 200 Hz features [B, C, 16 frames], audio of HIGH + 1 frames, its first sample's place in the stretch."""
         low = self.codec.low(self.codec.quantizer.decode(codes))
-        first = 0 if start else LOW - HIGH - 1
+        first = 0 if start else codes.shape[2] - HIGH - 1
         part = low[..., first * common.STEPS:(first + HIGH + 1) * common.STEPS]
         return low, self.codec.decoder.high(part)[:, 0], first * common.FRAME
 
-    def forward(self, codes, audio, start):
+    def forward(self, codes, audio, features, start):
         low, made, at = self.render(codes, start)
         wanted = audio[:, at:at + made.shape[1]]
         if not start:                    # the first frame only warms up the convolutions
             made, wanted = made[:, common.FRAME:], wanted[:, common.FRAME:]
         log_loss, linear = self.loss(made, wanted)
-        with torch.no_grad():
-            target = self.features(audio)
-        mel = (self.head(low) - target).abs().mean()
-        return log_loss, linear, mel
+        levels, pitch, voiced, strengths = distances(self.head(low), features)
+        return log_loss, linear, levels + 2.5 * pitch + 0.3 * (voiced + strengths)
+
+
+def start_from(codec, folder):
+    """The layers above 200 Hz of an exported checkpoint: its codes may have been others."""
+    own, taken = codec.state_dict(), 0
+    for file in pathlib.Path(folder).glob("*.safetensors"):
+        for name, value in load_file(file).items():
+            key = name.removeprefix("codec_model.")
+            if key.startswith("decoder.layers.") and int(key.split(".")[2]) >= 4 and own[key].shape == value.shape:
+                own[key].copy_(value)
+                taken += 1
+    print(f"{folder}: {taken} tensors taken", flush=True)
 
 
 def main():
@@ -95,6 +110,7 @@ def main():
     parser.add_argument("--codes", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=85)
+    parser.add_argument("--start", help="checkpoint folder whose last layers to begin with, where there is no --out yet")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--peak", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
@@ -107,6 +123,8 @@ def main():
     model.load_state_dict({k: v for k, v in stage_a["model"].items() if k.startswith(("codec.", "head."))}, strict=False)
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.8, 0.99), weight_decay=0.0, fused=True)
     progress, average = common.Progress(args.minutes, args.peak), common.Average(model.codec)
+    if args.start and not args.out.exists():
+        start_from(model.codec, args.start)
     if args.out.exists():
         state = common.load(args.out, device)
         model.load_state_dict(state["model"])
@@ -122,8 +140,8 @@ def main():
     mean = {}
     while progress.fraction() < 1:
         start = rng.random() < 0.2
-        codes, audio = (x.to(device) for x in crops.batch(rng, args.batch, start))
-        log_loss, linear, mel = model(codes, audio, start)
+        codes, audio, features = (x.to(device) for x in crops.batch(rng, args.batch, start, FAR if rng.random() < 0.15 else LOW))
+        log_loss, linear, mel = model(codes, audio, features, start)
         loss = log_loss + linear + 0.3 * mel
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()
@@ -132,7 +150,7 @@ def main():
         optimiser.step()
         average.update()
         progress.step += 1
-        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("mel_db", 10 * mel.item()), ("norm", norm.item())):
+        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("features", mel.item()), ("norm", norm.item())):
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
         if progress.step % 50 == 0:
             progress.log(**mean)

@@ -7,6 +7,7 @@ Training-only aids: one attention head of a middle layer is told which letter ea
 names the phones; a tenth of the code history is replaced by other frames, so that the model learns to live with mistakes.
 """
 import argparse
+import itertools
 import pathlib
 
 import numpy as np
@@ -16,12 +17,14 @@ from torch import nn
 
 import common
 from csm import ALIGN_LAYER, Csm, prompt
+from voices import VOICES
 
-WEIGHTS = (2.5, 2.0, 1.0, 0.6, 0.4, 0.3)                # per codebook
+WEIGHTS = (2.5, 2.0, 1.5, 1.2)                          # per codebook
+NEUTRAL = range(3, 10)                                  # speaker tags that name no voice
 
 
 def spoken_letter(label, n_frames):
-    """For every frame the (fractional) position in the prompt of the letter being spoken, -1 in pauses."""
+    """For every frame the (fractional) place in the text of the letter being spoken, -1 in pauses."""
     text, spans, at = label["text"], [], 0
     for token in text.split():
         at = text.index(token, at)
@@ -41,11 +44,32 @@ def spoken_letter(label, n_frames):
             centre = (frame + 0.5) * common.FRAME
             if start <= centre < end or out[frame] < 0:
                 share = min(0.99, max(0.0, (centre - start) / max(1, end - start)))
-                out[frame] = 4 + spans[token][0] + share * spans[token][1] - 0.5    # BOS, "[0]"
+                out[frame] = max(0.0, spans[token][0] + share * spans[token][1] - 0.5)
     return out
 
 
+class Utterance:
+    def __init__(self, label, codes, phones):
+        self.text, self.codes, self.phones, self.letter = label["text"], codes, phones, spoken_letter(label, len(codes))
+        shape = (label["pitch"], label["formant"], label["tempo"])
+        self.voice = (label["voice"], *shape)
+        self.tag = VOICES.index(label["voice"]) if shape == (1, 1, 1) else None
+
+
+class Segment:
+    """One text segment with the audio of its utterances; `learnt` are those whose frames are targets."""
+
+    def __init__(self, tag, utterances, learnt=None):
+        self.tag, self.utterances = tag, utterances
+        self.learnt = [True] * len(utterances) if learnt is None else learnt
+        self.text = prompt(" ".join(u.text for u in utterances), tag)
+        self.positions = len(self.text) + sum(len(u.codes) for u in utterances) + 1
+
+
 class Examples:
+    """Training examples are lists of segments, composed anew at every pass: single sentences, several in one segment,
+    voice match (the first utterances of a segment are the reference) and conversations (context segments)."""
+
     def __init__(self, folder):
         self.folder, self.items, self.seen = pathlib.Path(folder), [], set()
 
@@ -57,45 +81,105 @@ class Examples:
             self.seen.add(name)
             corpus, pack = common.Corpus(self.folder, [name]), np.load(path)
             codes = np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])
-            for i, frames in enumerate(codes):
-                label = corpus.utterances[i][1]
-                self.items.append((np.array(prompt(label["text"]), np.int16), frames, corpus.phones(i).astype(np.int8),
-                                   spoken_letter(label, len(frames))))
+            self.items += [Utterance(corpus.utterances[i][1], c, corpus.phones(i).astype(np.int8)) for i, c in enumerate(codes)]
         return self
 
-    def batches(self, rng, positions):
+    def compose(self, rng):
+        """Every utterance once, as examples of all kinds."""
+        voices = {}
+        for i in rng.permutation(len(self.items)):
+            voices.setdefault(self.items[i].voice, []).append(self.items[i])
+        examples, talk = [], []
+        for queue in voices.values():
+            tag = queue[0].tag
+            while queue:
+                kind = rng.random()
+                if tag is not None and (kind < 0.5 or len(queue) == 1):
+                    examples.append([Segment(tag, [queue.pop()])])
+                elif tag is not None and kind < 0.7:
+                    examples.append([Segment(tag, [queue.pop() for _ in range(min(len(queue), int(rng.integers(2, 4))))])])
+                elif kind < (0.85 if tag is not None else 0.7):
+                    examples.append([self.matched(rng, tag, queue)])
+                else:
+                    talk.append([queue.pop() for _ in range(min(len(queue), 2 if tag is not None else 3))])
+        return examples + conversations(rng, talk)
+
+    @staticmethod
+    def matched(rng, tag, queue):
+        """Voice match: under a neutral tag all is learnt; under a tag that names another voice only what follows the
+        reference is, so that a tag alone keeps its meaning."""
+        u = [queue.pop() for _ in range(min(len(queue), int(rng.integers(2, 5))))]
+        if rng.random() < 0.6:
+            return Segment(int(rng.choice(NEUTRAL)), u)
+        other = int(rng.integers(len(VOICES)))
+        return Segment(other, u, [other == tag] * (len(u) - 1) + [len(u) > 1 or other == tag])
+
+    def batches(self, rng, positions, plain=False):
         """Batches of similar length, in random order."""
-        length = np.array([len(t) + len(c) for t, c, _, _ in self.items])
-        order, group, groups = np.argsort(length + rng.uniform(-4, 4, len(length))), [], []
+        examples = [[Segment(u.tag, [u])] for u in self.items if u.tag is not None] if plain else self.compose(rng)
+        length = np.array([sum(s.positions for s in e) for e in examples])
+        order, group, groups = np.argsort(length * rng.uniform(0.93, 1.07, len(length))), [], []
         for i in order:
-            if group and (len(group) + 1) * (length[i] + 5) > positions:
+            if group and (len(group) + 1) * (length[i] * 1.08) > positions:
                 groups.append(group)
                 group = []
             group.append(i)
         groups.append(group)
         rng.shuffle(groups)
         for group in groups:
-            yield collate([self.items[i] for i in group])
+            yield collate([examples[i] for i in group])
 
 
-def collate(items):
-    """Targets sit at the position that predicts them: the prompt's last token and every frame."""
-    longest = max(len(t) + len(c) for t, c, _, _ in items)
-    b, books = len(items), common.BOOKS
+def conversations(rng, talk):
+    """Turns of one or two speakers, each with its utterances as context segments of its own."""
+    rng.shuffle(talk)
+    out, at = [], 0
+    while at < len(talk):
+        two = at + 1 < len(talk) and rng.random() < 0.5
+        free = rng.permutation(NEUTRAL)
+        turns = [[(u.tag if u.tag is not None and rng.random() < 0.5 else int(free[k]), u) for u in talk[at + k]]
+                 for k in range(1 + two)]
+        for turn in turns:                              # a speaker keeps its tag
+            turn[:] = [(turn[0][0], u) for _, u in turn]
+        mixed = [t for pair in itertools.zip_longest(*turns) for t in pair if t]
+        out.append([Segment(tag, [u]) for tag, u in mixed])
+        at += 1 + two
+    return out
+
+
+def collate(examples):
+    """Targets sit at the position that predicts them: the text's last token and every frame."""
+    longest = max(sum(s.positions for s in e) for e in examples)
+    b, books = len(examples), common.BOOKS
     text, codes = np.zeros((b, longest), np.int64), np.zeros((b, longest, books), np.int64)
     audio, target = np.zeros((b, longest), bool), np.full((b, longest, books), -100, np.int64)
     phones, letter = np.full((b, longest, common.SLOTS), -100, np.int64), np.full((b, longest), -1, np.float32)
-    for row, (t, c, p, l) in enumerate(items):
-        a, n = len(t), len(c)
-        text[row, :a], codes[row, a:a + n], audio[row, a:a + n] = t, c, True
-        target[row, a - 1:a + n - 1], target[row, a + n - 1] = c, 0
-        phones[row, a - 1:a + n - 1], letter[row, a - 1:a + n - 1] = p, l
+    for row, segments in enumerate(examples):
+        at = 0
+        for segment in segments:
+            t = segment.text
+            text[row, at:at + len(t)] = t
+            letters = at + len(t) - 1 - sum(len(u.text) + 1 for u in segment.utterances) + 1
+            at += len(t)
+            for u, learnt in zip(segment.utterances, segment.learnt):
+                n = len(u.codes)
+                codes[row, at:at + n], audio[row, at:at + n] = u.codes, True
+                if learnt:
+                    target[row, at - 1:at + n - 1], phones[row, at - 1:at + n - 1] = u.codes, u.phones
+                letter[row, at - 1:at + n - 1] = np.where(u.letter >= 0, u.letter + letters, -1)
+                letters += len(u.text) + 1
+                at += n
+            if segment.learnt[-1]:
+                target[row, at - 1] = 0
+            audio[row, at] = True                       # the frame of zeros that ends a context segment
+            at += 1
     return [torch.tensor(x) for x in (text, codes, audio, target, phones, letter)]
 
 
 def corrupt(codes, audio, share):
     """Replaces a share of the audio frames by frames from elsewhere in the batch; half of them only in some codebooks."""
-    flat, where = codes.flatten(0, 1), audio.flatten().nonzero()[:, 0]
+    flat = codes.flatten(0, 1)
+    where = (audio.flatten() & flat.any(1)).nonzero()[:, 0]
     hit = where[torch.rand(len(where), device=codes.device) < share]
     other = flat[where[torch.randint(len(where), (len(hit),), device=codes.device)]]
     keep = (torch.rand(len(hit), 1, device=codes.device) < 0.5) & (torch.rand(other.shape, device=codes.device) < 0.5)
@@ -129,7 +213,7 @@ def validate(model, state, examples):
     model.load_state_dict(state)
     total, n = np.zeros(1 + common.BOOKS), 0
     device = next(model.parameters()).device
-    for batch in examples.batches(np.random.default_rng(0), 3000):
+    for batch in examples.batches(np.random.default_rng(0), 3000, plain=True):
         c0, depth, phone, align = losses(model, [x.to(device) for x in batch], 1.0, 0.0)
         size = int((batch[3][..., 0] >= 0).sum())
         total += size * np.array([c0.item(), *depth.tolist(), align.item()])
@@ -145,7 +229,9 @@ def main():
     parser.add_argument("--minutes", type=float, default=85)
     parser.add_argument("--positions", type=int, default=1200, help="text and audio positions in a batch")
     parser.add_argument("--peak", type=float, default=1.5e-3)
+    parser.add_argument("--start", help="checkpoint folder or .pt to begin with, where there is no --out yet")
     parser.add_argument("--corruption", type=float, default=0.1)
+    parser.add_argument("--depth-share", type=float, default=0.2, help="of the frames that the depth decoder learns at each step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -157,6 +243,8 @@ def main():
                                    {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0}],
                                   lr=args.peak, betas=(0.9, 0.98), fused=True)
     progress, average, frames = common.Progress(args.minutes, args.peak), common.Average(model), 0
+    if args.start and not args.out.exists():
+        model.start_from(args.start)
     if args.out.exists():
         state = common.load(args.out, device)
         model.load_state_dict(state["model"])
@@ -172,12 +260,12 @@ def main():
     while progress.fraction() < 1:
         train_set.refresh()
         passes += 1
-        print(f"pass {passes}: {len(train_set.items)} sentences, {sum(len(i[1]) for i in train_set.items) * 0.08 / 3600:.1f} h", flush=True)
+        print(f"pass {passes}: {len(train_set.items)} sentences, {sum(len(u.codes) for u in train_set.items) * 0.08 / 3600:.1f} h", flush=True)
         for batch in train_set.batches(rng, args.positions):
             if progress.fraction() >= 1:
                 break
-            frames += int(batch[2].sum())
-            c0, depth, phone, align = losses(model, [x.to(device) for x in batch], 0.25, args.corruption)
+            frames += int((batch[3][..., 0] >= 0).sum())
+            c0, depth, phone, align = losses(model, [x.to(device) for x in batch], args.depth_share, args.corruption)
             loss = c0 + (weights[1:] * depth).sum() + 0.1 * phone + 0.2 * align
             for group in optimiser.param_groups:
                 group["lr"] = progress.rate()
@@ -187,7 +275,7 @@ def main():
             optimiser.step()
             average.update()
             progress.step += 1
-            for k, v in (("c0", c0), ("c1", depth[0]), ("c5", depth[-1]), ("phone", phone), ("align", align)):
+            for k, v in (("c0", c0), ("c1", depth[0]), (f"c{common.BOOKS - 1}", depth[-1]), ("phone", phone), ("align", align)):
                 mean[k] = 0.98 * mean.get(k, v.item()) + 0.02 * v.item()
             if progress.step % 50 == 0:
                 progress.log(**mean, frames=frames)

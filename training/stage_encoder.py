@@ -1,0 +1,106 @@
+"""Stage C: the waveform encoder, codes frozen. It learns to find stage A's latents in the audio, which only voice prompts
+need. It hears LOOKAHEAD samples more than the codes describe: so much is the codec's own delay.
+
+    stage_encoder.py --data DATA --codes RUN/codes.pt --out RUN/encoder.pt --minutes 60      (run again to go on)
+"""
+import argparse
+import pathlib
+
+import numpy as np
+import torch
+from torch import nn
+
+import common
+from codec import Encoder
+from stage_codes import StageA
+
+LOOKAHEAD = 960
+
+
+class Streams:
+    """Stretches of utterances one after another, from the beginning of a stream."""
+
+    def __init__(self, folder):
+        self.corpus = common.Corpus(folder)
+
+    def batch(self, rng, size, frames):
+        audio = np.zeros((size, frames * common.FRAME + LOOKAHEAD), np.float32)
+        features = np.zeros((size, frames * common.STEPS, common.N_FEATURES), np.float32)
+        for row in range(size):
+            at = 0
+            while at < frames:
+                i = int(rng.integers(len(self.corpus.utterances)))
+                first = 0 if at or rng.random() < 0.5 else int(rng.integers(max(1, self.corpus.frames(i) - 6)))
+                n = min(self.corpus.frames(i) - first, frames - at)
+                audio[row, at * common.FRAME:(at + n) * common.FRAME] = self.corpus.audio(i, first, n)
+                features[row, at * common.STEPS:(at + n) * common.STEPS] = self.corpus.features(i, first, n)
+                at += n
+        gain = np.exp(rng.uniform(-0.1, 0.1, (size, 1))).astype(np.float32)
+        return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features).transpose(1, 2)
+
+
+def projections(quantizer, latent):
+    return torch.cat([quantizer.semantic_residual_vector_quantizer.input_proj(latent),
+                      quantizer.acoustic_residual_vector_quantizer.input_proj(latent)], 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--peak", type=float, default=1.5e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    device = common.setup(args.seed, args.threads)
+    stage_a = common.load(args.codes, device)
+    teacher = StageA(stage_a["filters"]).to(device).eval()
+    teacher.load_state_dict(stage_a["model"])
+    encoder = Encoder(stage_a["filters"]).to(device)
+    optimiser = torch.optim.AdamW(encoder.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    progress, average = common.Progress(args.minutes, args.peak), common.Average(encoder)
+    if args.out.exists():
+        state = common.load(args.out, device)
+        encoder.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
+        progress.step, average.state, average.n = state["step"], state["average"], state["step"]
+    rng, streams = np.random.default_rng(args.seed + progress.step), Streams(args.data)
+    keep = lambda: common.save(args.out, model=encoder.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
+                               step=progress.step, seconds=progress.seconds(), filters=stage_a["filters"])
+    mean, quantizer = {}, teacher.codec.quantizer
+    while progress.fraction() < 1:
+        far = rng.random() < 0.15
+        audio, features = (x.to(device) for x in streams.batch(rng, max(1, args.batch // 3) if far else args.batch, 75 if far else 25))
+        with torch.no_grad():
+            wanted = projections(quantizer, teacher.encoder(features))
+        made = projections(quantizer, encoder(audio))
+        scale = wanted.var((0, 2), keepdim=True) + 0.05 * wanted.var()
+        loss = ((made - wanted).square() / scale).mean()
+        optimiser.param_groups[0]["lr"] = progress.rate()
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimiser.step()
+        average.update()
+        progress.step += 1
+        values = {"unexplained": loss.item()}
+        if progress.step % 50 == 0:
+            with torch.no_grad():
+                a, b = quantizer(teacher.encoder(features))[1], quantizer(encoder(audio))[1]
+                same = (a == b).float().mean((0, 2))
+                values |= {"code0": same[0].item(), "code1": same[1].item(), "code3": same[3].item()}
+        for k, v in values.items():
+            mean[k] = 0.98 * mean.get(k, v) + 0.02 * v if k == "unexplained" else 0.8 * mean.get(k, v) + 0.2 * v
+        if progress.step % 50 == 0:
+            progress.log(**mean)
+        if progress.step % 500 == 0:
+            keep()
+    keep()
+
+
+if __name__ == "__main__":
+    main()

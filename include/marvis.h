@@ -233,6 +233,61 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_push_text(marvis_session *s
                                                                const char *text, size_t len_bytes,
                                                                marvis_error *err);
 
+/* ---- what the speech goes on from: a voice, a conversation */
+
+/* Speech that exists already: its words and its codes, as marvis_model_encode or the chunks of a
+ * session give them. */
+typedef struct marvis_recording {
+    size_t struct_size;
+    const char *text; /* every word that is heard in it, and no other; [text_len_bytes] */
+    size_t text_len_bytes;
+    const int32_t
+        *codes;      /* [n_frames][n_codebooks], each of the codec's codebook (Mimi: 0..2047) */
+    size_t n_frames; /* of 80 ms */
+    int n_codebooks; /* at least the session's; of more, the first are taken, as it generates them
+                      */
+} marvis_recording;
+
+/* An empty recording with struct_size; text, codes and their sizes must be filled in. */
+MARVIS_API void marvis_recording_init(marvis_recording *recording);
+
+/* Speaks in the voice of a recording from the next utterance on ("voice match"): recorded and new
+ * text become one segment under the session's speaker number, the recorded frames follow it, and
+ * the model goes on from them. Only new speech comes out, and its first sample continues the
+ * recording's last, which should therefore end in a short pause (marvis_speech_trim makes one).
+ * Five to fifteen seconds are good. voice NULL: no longer.
+ *
+ * Before the first step of an utterance only; kept by marvis_session_reset; everything is copied,
+ * and on failure the voice that was set stays. A text that does not belong to so much speech (fewer
+ * than 5 or more than 25 characters a second) is a warning in the engine's log. ERR_CALL: after the
+ * first step, or not filled by marvis_recording_init; ERR_INPUT: no text, no frames, too few
+ * codebooks, a code out of range; ERR_TOO_LONG: it leaves no room beside max_frames; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_set_voice(marvis_session *session,
+                                                               const marvis_recording *voice,
+                                                               marvis_error *err);
+
+/* Appends a turn to the conversation that the next utterance answers: what one of its speakers
+ * said, this session's own earlier speech included. speaker 0..999999 tells them apart; the session
+ * speaks as settings.speaker. The turns stand in the prompt in the order of the calls, each ended
+ * by a frame of zeros; the text of the utterance follows, or the one segment of a voice that is set
+ * (docs/MODEL.md).
+ *
+ * When, copies and errors as marvis_session_set_voice; on failure the context is as before. Turns
+ * are kept by marvis_session_reset, and positions that stood in the prompt or in the speech before
+ * are not computed again, so that a conversation costs its new turns alone. All turns, voice and
+ * text must fit beside max_frames when the first step comes (ERR_TOO_LONG there): it is for the
+ * caller to clear the context and to add again what is to stay. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_add_context(marvis_session *session,
+                                                                 int speaker,
+                                                                 const marvis_recording *turn,
+                                                                 marvis_error *err);
+
+/* Forgets all turns. Before the first step only, else ERR_CALL. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_clear_context(marvis_session *session,
+                                                                   marvis_error *err);
+
+/* ---- speaking */
+
 /* A piece of speech: up to chunk_frames frames of 80 ms. Pointers belong to the session and hold
  * until its next call. */
 typedef struct marvis_chunk {
@@ -248,9 +303,9 @@ typedef struct marvis_chunk {
  * as many each time up to chunk_frames; the last one before a stop may be shorter. The size of the
  * chunks does not change a sample. The first call also runs the prompt. Once it has reported a stop
  * it reports the same again, until marvis_session_reset. ERR_INPUT: the text is empty;
- * ERR_TOO_LONG: it does not fit beside max_frames; ERR_TENSOR: the checkpoint computes numbers that
- * are none. After an error the utterance is over: the same status comes back until the session is
- * reset. */
+ * ERR_TOO_LONG: text, voice and context do not fit beside max_frames (the message has all their
+ * lengths); ERR_TENSOR: the checkpoint computes numbers that are none. After an error the utterance
+ * is over: the same status comes back until the session is reset. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_step(marvis_session *session,
                                                           marvis_chunk *chunk, marvis_error *err);
 
@@ -258,8 +313,8 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_step(marvis_session *sessio
  * next one reports MARVIS_STOP_CANCELLED. Any thread, async-signal-safe. */
 MARVIS_API void marvis_session_cancel(marvis_session *session);
 
-/* Forgets the utterance, its text and a cancel; keeps the settings. The random numbers start again
- * from `seed`. */
+/* Forgets the utterance, its text and a cancel; keeps the settings, the voice and the context. The
+ * random numbers start again from `seed`. */
 MARVIS_API void marvis_session_reset(marvis_session *session, uint64_t seed);
 
 typedef struct marvis_session_timing {
@@ -271,6 +326,7 @@ typedef struct marvis_session_timing {
     double depth_s;     /* on the depth decoder, its heads and sampling */
     double codec_s;     /* on Mimi */
     double first_pcm_s; /* from the start of the first step to the first audio */
+    int n_reused; /* positions of the prompt that were still there from the utterance before */
 } marvis_session_timing;
 
 /* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */

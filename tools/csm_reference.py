@@ -328,9 +328,10 @@ class Reference:
         rest = torch.einsum("tcd,cdv->tcv", y[:, 1:], heads)
         return hidden, torch.cat((first[:, None], rest), 1)
 
-    def greedy(self, tokens, mask, n_frames, n_codebooks=None):
+    def greedy(self, tokens, mask, n_frames, n_codebooks=None, n_codes=None):
         """Free-running greedy generation, step by step with caches; the depth cache is new for each
-        frame. Returns codes [n, K] and the top-2 margins [n, K]."""
+        frame. Codes from n_codes on are never chosen. Returns codes [n, K] and the top-2 margins
+        [n, K]."""
         dims, K = self.dims, n_codebooks or self.dims.codebooks
         cache, codes, margins = [None] * dims.backbone.layers, [], []
         x = self.embed(tokens, mask)
@@ -339,8 +340,8 @@ class Reference:
             logits, frame, margin = h @ self.w["codebook0_head.weight"].T, [], []
             depth_cache = [None] * dims.depth.layers
             for i in range(K):
-                top = logits[0].topk(2)
-                frame.append(int(logits[0].argmax()))
+                top = logits[0, :n_codes].topk(2)
+                frame.append(int(top.indices[0]))
                 margin.append(float(top.values[0] - top.values[1]))
                 if i + 1 == K:
                     break

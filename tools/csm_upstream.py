@@ -57,26 +57,39 @@ def hf_embed(model, tokens, mask):
 
 def hf_merge_embed(model, tokens, mask, dims):
     """The same through the model's own _merge_input_ids_with_input_values, the codec replaced by one
-    that returns the prompt's codes (one block of audio followed by one EOS frame)."""
+    that returns the prompt's codes, recording by recording: a run of audio frames is one, and a frame
+    of zeros that ends it is <|audio_eos|>."""
     c = model.config
-    audio = mask[:, 0].bool().nonzero().flatten()
-    codes = tokens[audio[:-1], :-1]  # the last audio frame is the EOS frame of zeros
-    assert int(tokens[audio[-1], :-1].abs().sum()) == 0
-    ids = tokens[:, -1].clone()
     c.audio_token_id, c.audio_eos_token_id = dims.text_vocab - 1, dims.text_vocab - 2
+    ids, recordings, run = tokens[:, -1].clone(), [], None
     assert not bool(((ids == c.audio_token_id) | (ids == c.audio_eos_token_id)).any())
-    ids[audio[:-1]], ids[audio[-1]] = c.audio_token_id, c.audio_eos_token_id
+    for i in range(tokens.shape[0]):
+        if not mask[i, 0]:
+            run = None
+        elif run is not None and not tokens[i].any():
+            ids[i] = c.audio_eos_token_id
+        else:
+            if run is None:
+                run = []
+                recordings.append(run)
+            ids[i] = c.audio_token_id
+            run.append(tokens[i, :-1])
+    lengths = torch.tensor([len(r) for r in recordings])
 
     class Codec(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = iter(recordings)
+
         def encode(self, _):
-            return type("Out", (), {"audio_codes": codes.T[None]})
+            return type("Out", (), {"audio_codes": torch.stack(next(self.calls)).T[None]})
 
         def get_audio_codes_mask(self, _):
-            return torch.ones(1, codes.shape[0], dtype=torch.bool)
+            return torch.arange(int(lengths.max()))[None] < lengths[:, None]
 
     saved, model.codec_model = model.codec_model, Codec()
     out = model._merge_input_ids_with_input_values(
-        ids[None], torch.zeros(1, 1, codes.shape[0]), torch.tensor([[codes.shape[0]]]))
+        ids[None], torch.zeros(1, 1, int(lengths.sum())), lengths.cumsum(0)[None])
     model.codec_model = saved
     return out["inputs_embeds"][0]
 
@@ -97,23 +110,23 @@ def hf_trace(model, tokens, mask, frames):
 
 
 @torch.no_grad()
-def hf_greedy(model, tokens, mask, n_frames):
+def hf_greedy(model, tokens, mask, n_frames, n_codes=None):
     """Free-running greedy codes [n, C] with transformers' own caches, the depth decoder's new for
-    every frame, as its generate() does."""
+    every frame, as its generate() does. Codes from n_codes on are never chosen."""
     C = model.config.num_codebooks
     cache, codes = DynamicCache(config=model.config), []
     x = hf_embed(model, tokens, mask)[None]
     for _ in range(n_frames):
         h = model.backbone_model(inputs_embeds=x, past_key_values=cache,
                                  use_cache=True).last_hidden_state[:, -1]
-        frame = [int(model.lm_head(h).argmax())]
+        frame = [int(model.lm_head(h)[0, :n_codes].argmax())]
         depth = DynamicCache(config=model.depth_decoder.config)
         ids, pos = torch.tensor([[0, frame[0]]]), torch.tensor([0, 1])
         while len(frame) < C:
             out = model.depth_decoder(input_ids=ids, backbone_last_hidden_state=h if len(pos) == 2
                                       else None, past_key_values=depth, use_cache=True,
                                       cache_position=pos, logits_to_keep=1)
-            frame.append(int(out.logits[0, -1].argmax()))
+            frame.append(int(out.logits[0, -1, :n_codes].argmax()))
             ids, pos = torch.tensor([[frame[-1]]]), pos[-1:] + 1
         codes.append(frame)
         x = model.backbone_model.embed_tokens(torch.tensor([[frame]]))

@@ -56,4 +56,21 @@ void mv_prompt_deinit(mv_prompt *prompt);
 MV_CHECK marvis_status mv_prompt_add_text(mv_prompt *prompt, const marvis_model *model, int speaker,
                                           const char *text, size_t len, marvis_error *err);
 
+/* Appends audio frames: the first n_used columns of codes [n_frames][n_columns], checked before. */
+MV_CHECK marvis_status mv_prompt_add_audio(mv_prompt *prompt, const marvis_model *model,
+                                           const int32_t *codes, size_t n_frames, size_t n_columns,
+                                           size_t n_used, marvis_error *err);
+
+/* Appends the frame that ends a turn: zeros in n_used audio columns, which count. */
+MV_CHECK marvis_status mv_prompt_add_eos(mv_prompt *prompt, const marvis_model *model,
+                                         size_t n_used, marvis_error *err);
+
+/* Appends the rows of another prompt. */
+MV_CHECK marvis_status mv_prompt_add_rows(mv_prompt *prompt, const marvis_model *model,
+                                          const mv_prompt *rows, marvis_error *err);
+
+/* Makes room for n_more rows behind the last one, all zero. */
+MV_CHECK marvis_status mv_prompt_reserve(mv_prompt *prompt, const marvis_model *model,
+                                         size_t n_more, marvis_error *err);
+
 #endif

@@ -1,5 +1,5 @@
-/* prompt.c - text to prompt frames: the tokenizer's BOS and EOS, "[speaker]text", and the layout of
- * a segment (docs/MODEL.md, "Prompts"). */
+/* prompt.c - the rows of a prompt: text as the tokenizer's BOS, "[speaker]text" and EOS, recorded
+ * speech as its codes (docs/MODEL.md, "Prompts"). How they are put together: session_prompt.c. */
 #include "engine/engine.h"
 
 #include "base/memory.h"
@@ -138,4 +138,44 @@ marvis_status mv_prompt_add_text(mv_prompt *prompt, const marvis_model *model, i
     }
     mv_free(ids);
     return status;
+}
+
+marvis_status mv_prompt_add_audio(mv_prompt *prompt, const marvis_model *model,
+                                  const int32_t *codes, size_t n_frames, size_t n_columns,
+                                  size_t n_used, marvis_error *err) {
+    size_t columns = (size_t)model->csm.config.n_codebooks + 1, begin = prompt->n;
+    MV_TRY(grow(prompt, columns, n_frames, err));
+    for (size_t t = 0; t < n_frames; t++) {
+        /* an audio frame: its codes count, the text column is masked out */
+        memcpy(prompt->frames + (begin + t) * columns, codes + t * n_columns,
+               n_used * sizeof *codes);
+        memset(prompt->mask + (begin + t) * columns, 1, n_used);
+    }
+    return MARVIS_OK;
+}
+
+marvis_status mv_prompt_add_eos(mv_prompt *prompt, const marvis_model *model, size_t n_used,
+                                marvis_error *err) {
+    size_t columns = (size_t)model->csm.config.n_codebooks + 1;
+    MV_TRY(grow(prompt, columns, 1, err));
+    memset(prompt->mask + (prompt->n - 1) * columns, 1, n_used);
+    return MARVIS_OK;
+}
+
+marvis_status mv_prompt_add_rows(mv_prompt *prompt, const marvis_model *model,
+                                 const mv_prompt *rows, marvis_error *err) {
+    size_t columns = (size_t)model->csm.config.n_codebooks + 1, begin = prompt->n;
+    if (rows->n == 0) return MARVIS_OK;
+    MV_TRY(grow(prompt, columns, rows->n, err));
+    memcpy(prompt->frames + begin * columns, rows->frames,
+           rows->n * columns * sizeof *rows->frames);
+    memcpy(prompt->mask + begin * columns, rows->mask, rows->n * columns);
+    return MARVIS_OK;
+}
+
+marvis_status mv_prompt_reserve(mv_prompt *prompt, const marvis_model *model, size_t n_more,
+                                marvis_error *err) {
+    MV_TRY(grow(prompt, (size_t)model->csm.config.n_codebooks + 1, n_more, err));
+    prompt->n -= n_more;
+    return MARVIS_OK;
 }

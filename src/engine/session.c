@@ -1,5 +1,6 @@
 /* session.c - the life of an utterance: settings, text, and the loop backbone -> codebook 0 ->
- * depth decoder frame by frame, and Mimi chunk by chunk. */
+ * depth decoder frame by frame, and Mimi chunk by chunk. What it starts from, the prompt, is
+ * session_prompt.c's. */
 #include "engine/session.h"
 
 #include "base/memory.h"
@@ -152,6 +153,7 @@ void marvis_session_destroy(marvis_session **session) {
     if (!session || !*session) return;
     marvis_session *s = *session;
     *session = NULL;
+    mv_session_forget(s);
     mv_csm_stream_deinit(&s->stream);
     mv_csm_scratch_deinit(&s->scratch);
     mv_mimi_decoder_destroy(&s->decoder);
@@ -166,7 +168,6 @@ void marvis_session_reset(marvis_session *s, uint64_t seed) {
     s->stop = MARVIS_STOP_NONE;
     s->failed = MARVIS_OK;
     atomic_store(&s->cancelled, false);
-    mv_csm_stream_reset(&s->stream);
     mv_mimi_decoder_reset(s->decoder);
     mv_rng_seed(&s->rng, seed);
     s->guard = (mv_guard){0};
@@ -207,49 +208,6 @@ void marvis_session_timing_get(const marvis_session *session, marvis_session_tim
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
-static bool is_blank(const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        if (!strchr(" \t\r\n\v\f", text[i]) || text[i] == '\0') return false;
-    return true;
-}
-
-/* Room for the prompt and every frame that may follow; kept from one utterance to the next. */
-static marvis_status reserve(marvis_session *s, size_t n_prompt, marvis_error *err) {
-    int positions = s->model->csm.config.backbone.max_positions;
-    if (n_prompt >= (size_t)(positions - s->settings.max_frames))
-        return mv_fail(err, MARVIS_ERR_TOO_LONG,
-                       "the text takes %zu positions, and with %d frames of speech to come fewer "
-                       "than %d fit the model's %d: give a shorter text or a lower maximum of "
-                       "seconds",
-                       n_prompt, s->settings.max_frames, positions - s->settings.max_frames,
-                       positions);
-    int capacity = (int)n_prompt + s->settings.max_frames;
-    if (s->stream.backbone.capacity < capacity) {
-        mv_csm_stream_deinit(&s->stream);
-        MV_TRY(mv_csm_stream_init(&s->stream, &s->model->csm, capacity, err));
-    }
-    return MARVIS_OK;
-}
-
-static marvis_status start(marvis_session *s, marvis_error *err) {
-    if (is_blank(s->text, s->text_len))
-        return mv_fail(err, MARVIS_ERR_INPUT, "the text is empty: there is nothing to speak");
-    s->started_at_s = mv_now_s();
-    mv_prompt prompt = {0};
-    marvis_status status =
-        mv_prompt_add_text(&prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
-    if (status == MARVIS_OK) status = reserve(s, prompt.n, err);
-    if (status == MARVIS_OK) {
-        mv_csm_prefill(&s->model->csm, &s->stream, &s->scratch, &s->model->engine->exec,
-                       prompt.frames, prompt.mask, prompt.n, 1, s->hidden);
-        s->started = true;
-        s->timing.n_prompt = (int)prompt.n;
-        s->timing.prefill_s = mv_now_s() - s->started_at_s;
-    }
-    mv_prompt_deinit(&prompt);
-    return status;
-}
-
 static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) {
     const marvis_sampling *sampling = codebook ? &s->settings.depth : &s->settings.codebook0;
     int32_t code =
@@ -269,7 +227,10 @@ static marvis_status generate(marvis_session *s, bool first, marvis_error *err) 
     const mv_exec *exec = &s->model->engine->exec;
     mv_csm_stream *stream = &s->stream;
     double begin = mv_now_s();
-    if (!first) mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
+    if (!first) {
+        mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
+        mv_session_note_frame(s);
+    }
     mv_csm_head0(csm, exec, s->hidden, 1, s->logits);
     MV_TRY(choose(s, 0, err));
     double middle = mv_now_s();
@@ -347,7 +308,11 @@ static marvis_status advance(marvis_session *s, int *n_frames, marvis_error *err
         s->stop = MARVIS_STOP_CANCELLED;
         return MARVIS_OK;
     }
-    if (!s->started) MV_TRY(start(s, err));
+    if (!s->started) {
+        s->started_at_s = mv_now_s();
+        MV_TRY(mv_session_begin(s, err));
+        s->started = true;
+    }
     int n;
     MV_TRY(fill_chunk(s, &n, err));
     if (n == 0) return MARVIS_OK;

@@ -11,17 +11,34 @@ typedef struct mv_guard {
     int n_alike, n_silent;
 } mv_guard;
 
+/* The recording whose voice is spoken in. */
+typedef struct mv_voice {
+    char *text; /* [text_len] owned, without white space at its ends; NULL: no voice */
+    size_t text_len;
+    int32_t *codes; /* [n_frames][n_codebooks of the session] owned */
+    size_t n_frames;
+} mv_voice;
+
+/* The turns that the utterance answers. */
+typedef struct mv_context {
+    mv_prompt rows; /* of all turns */
+    size_t n_turns;
+} mv_context;
+
 struct marvis_session {
     const marvis_model *model;
     marvis_session_settings settings;
     char *text; /* [text_len] owned, grown by push */
     size_t text_len, text_capacity;
+    mv_voice voice;
+    mv_context context;
     bool started;
     marvis_stop stop;
     marvis_status failed; /* not OK: a step failed half-way; told again until reset */
     atomic_bool cancelled;
 
     mv_csm_stream stream; /* allocated at the first step, kept for the next utterance */
+    mv_prompt cached;     /* the rows whose keys and values `stream` holds, with room for more */
     mv_csm_scratch scratch;
     mv_mimi_decoder *decoder;
     mv_rng rng;
@@ -42,5 +59,21 @@ struct marvis_session {
     marvis_session_timing timing;
     double started_at_s;
 };
+
+/* ---- session_prompt.c ----------------------------------------------------------------------- */
+
+/* The prompt of the utterance to come: context, then the voice's segment or the text's. */
+MV_CHECK marvis_status mv_session_prompt(const marvis_session *session, mv_prompt *prompt,
+                                         marvis_error *err);
+
+/* Runs the prompt through the backbone, as far as its cache does not hold it already, and the
+ * voice's codes through the codec: s->hidden is where the first frame is predicted from. */
+MV_CHECK marvis_status mv_session_begin(marvis_session *session, marvis_error *err);
+
+/* A frame that went through the backbone, as s->frame and s->mask have it. */
+void mv_session_note_frame(marvis_session *session);
+
+/* Frees voice, context and the record of the cache. */
+void mv_session_forget(marvis_session *session);
 
 #endif

@@ -60,8 +60,9 @@ void mv_csm_stream_deinit(mv_csm_stream *stream) {
     *stream = (mv_csm_stream){0};
 }
 
-void mv_csm_stream_reset(mv_csm_stream *stream) {
-    stream->position = 0;
+void mv_csm_stream_rewind(mv_csm_stream *stream, int position) {
+    assert(position <= stream->position);
+    stream->position = position;
     stream->depth_steps = 0;
 }
 

@@ -56,7 +56,9 @@ typedef struct mv_csm_stream {
 MV_CHECK marvis_status mv_csm_stream_init(mv_csm_stream *stream, const mv_csm *csm, int capacity,
                                           marvis_error *err);
 void mv_csm_stream_deinit(mv_csm_stream *stream);
-void mv_csm_stream_reset(mv_csm_stream *stream); /* position 0 */
+
+/* Back to an earlier position: what came after it is forgotten. */
+void mv_csm_stream_rewind(mv_csm_stream *stream, int position);
 
 /* Buffers of a step, for up to max_batch positions (prompt) or streams (steps) at once. */
 typedef struct mv_csm_scratch {

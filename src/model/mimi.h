@@ -65,6 +65,12 @@ void mv_mimi_decoder_reset(mv_mimi_decoder *decoder);
 void mv_mimi_decode(mv_mimi_decoder *decoder, const mv_exec *exec, const int32_t *codes,
                     size_t n_frames, float *pcm);
 
+/* Brings a new or reset decoder into the state, bit for bit, that it has after decoding these
+ * codes, for less: the transformer runs over all of them, SEANet, which is most of the work, over
+ * the last few alone, as its layers look no further back. */
+void mv_mimi_decoder_prime(mv_mimi_decoder *decoder, const mv_exec *exec, const int32_t *codes,
+                           size_t n_frames);
+
 /* ERR_INPUT names frame, codebook and code when one is not in 0..codebook_size-1. */
 MV_CHECK marvis_status mv_mimi_check_codes(const mv_mimi *mimi, const int32_t *codes,
                                            size_t n_frames, int n_codebooks, marvis_error *err);

@@ -164,18 +164,25 @@ static void run_seanet(mv_mimi_decoder *d, const mv_exec *exec, float *state, si
     assert(state == d->states + d->n_states);
 }
 
+/* Codes of n <= max_frames frames to latents, which are left where SEANet reads them. */
+static void make_latents(mv_mimi_decoder *d, const mv_exec *exec, const int32_t *codes, size_t n) {
+    const mv_mimi *mimi = d->mimi;
+    const size_t left = mv_convtr_dw_left(&mimi->upsample) * (size_t)mimi->config.latent;
+    float *x = body(&mimi->first, d->x);
+    mv_mimi_dequantize(mimi, exec, codes, n, d->n_codebooks, d->sums, d->frames + left);
+    mv_convtr_dw_step(&mimi->upsample, d->states, d->frames, n, x);
+    mv_mimi_stream_run(&d->stream, exec, x, n * (size_t)mimi->config.upsample_stride);
+}
+
 static void decode_chunk(mv_mimi_decoder *d, const mv_exec *exec, const int32_t *codes, size_t n,
                          float *pcm) {
     const mv_mimi *mimi = d->mimi;
     const size_t latent = (size_t)mimi->config.latent;
     const size_t left = mv_convtr_dw_left(&mimi->upsample) * latent;
     const size_t n_steps = n * (size_t)mimi->config.upsample_stride;
-    float *x = body(&mimi->first, d->x);
-    mv_mimi_dequantize(mimi, exec, codes, n, d->n_codebooks, d->sums, d->frames + left);
-    mv_convtr_dw_step(&mimi->upsample, d->states, d->frames, n, x);
-    mv_mimi_stream_run(&d->stream, exec, x, n_steps);
+    make_latents(d, exec, codes, n);
     if (d->tap) {
-        memcpy(d->tap, x, n_steps * latent * sizeof(float));
+        memcpy(d->tap, body(&mimi->first, d->x), n_steps * latent * sizeof(float));
         d->tap += n_steps * latent;
     }
     run_seanet(d, exec, d->states + left, n_steps, pcm);
@@ -190,4 +197,34 @@ void mv_mimi_decode(mv_mimi_decoder *d, const mv_exec *exec, const int32_t *code
         done += n;
     }
     d->tap = NULL;
+}
+
+/* How many of the last latents the pasts of SEANet's layers depend on, counted from the output
+ * back: each layer's past is `left` of its own inputs, which the layers before it must have made.
+ */
+static size_t seanet_reach(const mv_mimi *mimi) {
+    size_t n = mv_conv_left(&mimi->last);
+    for (int i = mimi->config.n_ratios; i-- > 0;) {
+        const mv_mimi_stage *stage = &mimi->stages[i];
+        const size_t ratio = (size_t)mimi->config.ratios[i];
+        n += mv_conv_left(&stage->narrow) + mv_conv_left(&stage->widen);
+        n = (n + ratio - 1) / ratio + mv_conv_left(&stage->up);
+    }
+    return n + mv_conv_left(&mimi->first);
+}
+
+void mv_mimi_decoder_prime(mv_mimi_decoder *d, const mv_exec *exec, const int32_t *codes,
+                           size_t n_frames) {
+    const size_t stride = (size_t)d->mimi->config.upsample_stride;
+    const size_t left = mv_convtr_dw_left(&d->mimi->upsample) * (size_t)d->mimi->config.latent;
+    const size_t reach = (seanet_reach(d->mimi) + stride - 1) / stride; /* in frames */
+    const size_t silent = n_frames > reach ? n_frames - reach : 0;
+    for (size_t done = 0; done < n_frames;) {
+        const size_t rest = (done < silent ? silent : n_frames) - done;
+        const size_t n = rest < d->max_frames ? rest : d->max_frames;
+        make_latents(d, exec, codes + done * (size_t)d->n_codebooks, n);
+        /* u is free by the time the samples are made, and has room for them */
+        if (done >= silent) run_seanet(d, exec, d->states + left, n * stride, d->u);
+        done += n;
+    }
 }

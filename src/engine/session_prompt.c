@@ -1,0 +1,295 @@
+/* session_prompt.c - what an utterance starts from: the voice it is spoken in, the turns it
+ * answers, its text; how they are put together (docs/MODEL.md, "Prompts"), and their way into the
+ * caches of backbone and codec. */
+#include "engine/session.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Characters a second that speech in any of the models' languages has, pauses included. */
+enum { SLOWEST = 5, FASTEST = 25 };
+
+/* ---- recordings ----------------------------------------------------------------------------- */
+
+void marvis_recording_init(marvis_recording *recording) {
+    *recording = (marvis_recording){.struct_size = sizeof *recording};
+}
+
+static bool is_space(char c) { return c != '\0' && strchr(" \t\r\n\v\f", c) != NULL; }
+
+/* The text without white space at its ends. */
+static const char *strip(const char *text, size_t len, size_t *n) {
+    while (len > 0 && is_space(text[len - 1]))
+        len--;
+    while (len > 0 && is_space(*text))
+        text++, len--;
+    *n = len;
+    return text;
+}
+
+static double seconds_of(const marvis_session *s, size_t n_frames) {
+    return (double)n_frames * marvis_model_frame_samples(s->model) /
+           marvis_model_sample_rate(s->model);
+}
+
+static marvis_status check_codes(const marvis_session *s, const marvis_recording *r,
+                                 const char *what, marvis_error *err) {
+    size_t columns = (size_t)r->n_codebooks;
+    int limit = mv_model_n_codes(s->model);
+    for (size_t t = 0; t < r->n_frames; t++)
+        for (size_t c = 0; c < columns; c++) {
+            int32_t code = r->codes[t * columns + c];
+            if (code < 0 || code >= limit)
+                return mv_fail(err, MARVIS_ERR_INPUT,
+                               "%s: frame %zu, codebook %zu: code %d is not in 0..%d", what, t, c,
+                               (int)code, limit - 1);
+        }
+    return MARVIS_OK;
+}
+
+/* `what` is "the voice" or the turn, for messages. */
+static marvis_status check_recording(const marvis_session *s, const marvis_recording *r,
+                                     const char *what, marvis_error *err) {
+    size_t n_text;
+    if (s->started || s->failed != MARVIS_OK)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "%s after the first step: reset the session for a new utterance", what);
+    if (r->struct_size != sizeof *r)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "%s: a recording of another version: fill it with marvis_recording_init",
+                       what);
+    if (r->text) (void)strip(r->text, r->text_len_bytes, &n_text);
+    if (!r->text || n_text == 0)
+        return mv_fail(err, MARVIS_ERR_INPUT,
+                       "%s: its text is missing: give the words that are said in the recording",
+                       what);
+    if (!r->codes || r->n_frames == 0)
+        return mv_fail(err, MARVIS_ERR_INPUT, "%s: the recording holds no speech: 0 frames", what);
+    if (r->n_codebooks < s->settings.n_codebooks)
+        return mv_fail(err, MARVIS_ERR_INPUT,
+                       "%s: the recording has %d codebooks, the session speaks with %d: encode it "
+                       "with as many, or speak with fewer",
+                       what, r->n_codebooks, s->settings.n_codebooks);
+    int room = s->model->csm.config.backbone.max_positions - s->settings.max_frames;
+    if (r->n_frames >= (size_t)room)
+        return mv_fail(err, MARVIS_ERR_TOO_LONG,
+                       "%s: %.1f s of recording take %zu positions, and with %d frames (%.1f s) of "
+                       "speech to come fewer than %d fit the model's %d: give a shorter recording",
+                       what, seconds_of(s, r->n_frames), r->n_frames, s->settings.max_frames,
+                       seconds_of(s, (size_t)s->settings.max_frames), room,
+                       s->model->csm.config.backbone.max_positions);
+    return check_codes(s, r, what, err);
+}
+
+/* ---- voice ---------------------------------------------------------------------------------- */
+
+static void voice_deinit(mv_voice *voice) {
+    mv_free(voice->text);
+    mv_free(voice->codes);
+    *voice = (mv_voice){0};
+}
+
+/* A text that does not belong to the speech makes words at the start be skipped or invented. */
+static void warn_of_pace(const marvis_session *s, const mv_voice *voice) {
+    size_t n = 0;
+    for (size_t i = 0; i < voice->text_len; i++)
+        n += ((unsigned char)voice->text[i] & 0xc0) != 0x80; /* a character's first byte in UTF-8 */
+    double seconds = seconds_of(s, voice->n_frames), pace = (double)n / seconds;
+    if (pace < SLOWEST || pace > FASTEST)
+        mv_log(s->model->engine, MARVIS_LOG_WARNING,
+               "the voice's text has %zu character%s for %.1f s of speech, %.1f a second, where "
+               "%d to %d are usual: it must hold every word of the recording and no other",
+               n, n == 1 ? "" : "s", seconds, pace, SLOWEST, FASTEST);
+}
+
+marvis_status marvis_session_set_voice(marvis_session *s, const marvis_recording *voice,
+                                       marvis_error *err) {
+    mv_voice copy = {0};
+    if (!voice) {
+        if (s->started || s->failed != MARVIS_OK)
+            return mv_fail(err, MARVIS_ERR_CALL,
+                           "a voice is dropped after the first step: reset the session for a new "
+                           "utterance");
+        voice_deinit(&s->voice);
+        return MARVIS_OK;
+    }
+    MV_TRY(check_recording(s, voice, "the voice", err));
+    const char *text = strip(voice->text, voice->text_len_bytes, &copy.text_len);
+    size_t n_used = (size_t)s->settings.n_codebooks, n_given = (size_t)voice->n_codebooks;
+    copy.n_frames = voice->n_frames;
+    copy.text = mv_alloc(copy.text_len, 1);
+    copy.codes = mv_alloc(copy.n_frames, n_used * sizeof *copy.codes);
+    if (!copy.text || !copy.codes) {
+        voice_deinit(&copy);
+        return mv_fail_memory(err, voice->text_len_bytes + voice->n_frames * n_used * 4,
+                              "the voice");
+    }
+    memcpy(copy.text, text, copy.text_len);
+    for (size_t t = 0; t < copy.n_frames; t++)
+        memcpy(copy.codes + t * n_used, voice->codes + t * n_given, n_used * sizeof *copy.codes);
+    voice_deinit(&s->voice);
+    s->voice = copy;
+    warn_of_pace(s, &s->voice);
+    return MARVIS_OK;
+}
+
+/* ---- context -------------------------------------------------------------------------------- */
+
+marvis_status marvis_session_add_context(marvis_session *s, int speaker,
+                                         const marvis_recording *turn, marvis_error *err) {
+    char what[48];
+    snprintf(what, sizeof what, "turn %zu of the context", s->context.n_turns + 1);
+    MV_TRY(check_recording(s, turn, what, err));
+    mv_prompt *rows = &s->context.rows;
+    size_t n_used = (size_t)s->settings.n_codebooks, before = rows->n;
+    marvis_status status =
+        mv_prompt_add_text(rows, s->model, speaker, turn->text, turn->text_len_bytes, err);
+    if (status == MARVIS_OK)
+        status = mv_prompt_add_audio(rows, s->model, turn->codes, turn->n_frames,
+                                     (size_t)turn->n_codebooks, n_used, err);
+    if (status == MARVIS_OK) status = mv_prompt_add_eos(rows, s->model, n_used, err);
+    if (status == MARVIS_OK)
+        s->context.n_turns++;
+    else
+        rows->n = before;
+    return status;
+}
+
+marvis_status marvis_session_clear_context(marvis_session *s, marvis_error *err) {
+    if (s->started || s->failed != MARVIS_OK)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "the context is cleared after the first step: reset the session for a new "
+                       "utterance");
+    mv_prompt_deinit(&s->context.rows);
+    s->context.n_turns = 0;
+    return MARVIS_OK;
+}
+
+void mv_session_forget(marvis_session *s) {
+    voice_deinit(&s->voice);
+    mv_prompt_deinit(&s->context.rows);
+    mv_prompt_deinit(&s->cached);
+}
+
+/* ---- the prompt ----------------------------------------------------------------------------- */
+
+/* Voice match is one segment: both texts behind one speaker tag, then the recording, which no frame
+ * of zeros ends: the new speech goes on from it. */
+static marvis_status add_voice_match(const marvis_session *s, mv_prompt *prompt,
+                                     marvis_error *err) {
+    size_t n_new, len, n_codebooks = (size_t)s->settings.n_codebooks;
+    const char *text = strip(s->text, s->text_len, &n_new);
+    if (!mv_add_size(s->voice.text_len + 1, n_new, &len))
+        return mv_fail_memory(err, s->text_len, "the text");
+    char *joined = mv_alloc(len, 1);
+    if (!joined) return mv_fail_memory(err, len, "the text");
+    memcpy(joined, s->voice.text, s->voice.text_len);
+    joined[s->voice.text_len] = ' ';
+    memcpy(joined + s->voice.text_len + 1, text, n_new);
+    marvis_status status =
+        mv_prompt_add_text(prompt, s->model, s->settings.speaker, joined, len, err);
+    mv_free(joined);
+    if (status == MARVIS_OK)
+        status = mv_prompt_add_audio(prompt, s->model, s->voice.codes, s->voice.n_frames,
+                                     n_codebooks, n_codebooks, err);
+    return status;
+}
+
+marvis_status mv_session_prompt(const marvis_session *s, mv_prompt *prompt, marvis_error *err) {
+    size_t n_text;
+    (void)strip(s->text, s->text_len, &n_text);
+    if (n_text == 0)
+        return mv_fail(err, MARVIS_ERR_INPUT, "the text is empty: there is nothing to speak");
+    MV_TRY(mv_prompt_add_rows(prompt, s->model, &s->context.rows, err));
+    if (s->voice.text) return add_voice_match(s, prompt, err);
+    return mv_prompt_add_text(prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
+}
+
+/* What the prompt is made of, and what would fit. */
+static marvis_status too_long(const marvis_session *s, size_t n_prompt, marvis_error *err) {
+    int positions = s->model->csm.config.backbone.max_positions, cap = s->settings.max_frames;
+    size_t n_context = s->context.rows.n, n_voice = s->voice.n_frames;
+    char voice[96] = "", context[96] = "", remedy[64] = "";
+    if (n_voice)
+        snprintf(voice, sizeof voice, ", %zu of the voice (%.1f s)", n_voice,
+                 seconds_of(s, n_voice));
+    if (n_context)
+        snprintf(context, sizeof context, ", %zu of the context (%zu turn%s)", n_context,
+                 s->context.n_turns, s->context.n_turns == 1 ? "" : "s");
+    if (n_prompt + 1 < (size_t)positions)
+        snprintf(remedy, sizeof remedy, ", or at most %.1f s of speech to come",
+                 seconds_of(s, (size_t)positions - n_prompt - 1));
+    return mv_fail(err, MARVIS_ERR_TOO_LONG,
+                   "the prompt takes %zu positions, %zu of text%s%s; with %d frames (%.1f s) of "
+                   "speech to come fewer than %d fit the model's %d: give a shorter text%s%s%s",
+                   n_prompt, n_prompt - n_voice - n_context, voice, context, cap,
+                   seconds_of(s, (size_t)cap), positions - cap, positions,
+                   n_voice ? ", a shorter voice" : "", n_context ? ", less context" : "", remedy);
+}
+
+/* Room for the prompt and every frame that may follow, in the cache and in the record of what is in
+ * it. A conversation will grow: it gets all the positions there are at once, so that what is in the
+ * cache need not be thrown away later. */
+static marvis_status reserve(marvis_session *s, mv_prompt *prompt, marvis_error *err) {
+    int positions = s->model->csm.config.backbone.max_positions;
+    if (prompt->n >= (size_t)(positions - s->settings.max_frames))
+        return too_long(s, prompt->n, err);
+    int capacity = (int)prompt->n + s->settings.max_frames;
+    if (s->context.n_turns) capacity = positions;
+    if (s->stream.backbone.capacity < capacity) {
+        s->cached.n = 0;
+        mv_csm_stream_deinit(&s->stream);
+        MV_TRY(mv_csm_stream_init(&s->stream, &s->model->csm, capacity, err));
+    }
+    return mv_prompt_reserve(prompt, s->model, (size_t)s->settings.max_frames, err);
+}
+
+/* Rows at the start of the prompt that the cache holds. The last one is run in any case: its output
+ * is what is wanted. */
+static size_t count_cached(const marvis_session *s, const mv_prompt *prompt) {
+    size_t columns = (size_t)s->model->csm.config.n_codebooks + 1, n = 0;
+    const mv_prompt *cached = &s->cached;
+    while (n + 1 < prompt->n && n < cached->n &&
+           memcmp(prompt->frames + n * columns, cached->frames + n * columns,
+                  columns * sizeof *prompt->frames) == 0 &&
+           memcmp(prompt->mask + n * columns, cached->mask + n * columns, columns) == 0)
+        n++;
+    return n;
+}
+
+void mv_session_note_frame(marvis_session *s) {
+    size_t columns = (size_t)s->model->csm.config.n_codebooks + 1, n = s->cached.n++;
+    memcpy(s->cached.frames + n * columns, s->frame, columns * sizeof *s->frame);
+    memcpy(s->cached.mask + n * columns, s->mask, columns);
+}
+
+marvis_status mv_session_begin(marvis_session *s, marvis_error *err) {
+    const mv_exec *exec = &s->model->engine->exec;
+    size_t columns = (size_t)s->model->csm.config.n_codebooks + 1;
+    mv_prompt prompt = {0};
+    double begin = mv_now_s();
+    marvis_status status = mv_session_prompt(s, &prompt, err);
+    if (status == MARVIS_OK) status = reserve(s, &prompt, err);
+    if (status != MARVIS_OK) {
+        mv_prompt_deinit(&prompt);
+        return status;
+    }
+    size_t n_cached = count_cached(s, &prompt);
+    mv_csm_stream_rewind(&s->stream, (int)n_cached);
+    mv_csm_prefill(&s->model->csm, &s->stream, &s->scratch, exec,
+                   prompt.frames + n_cached * columns, prompt.mask + n_cached * columns,
+                   prompt.n - n_cached, 1, s->hidden);
+    s->timing.n_prompt = (int)prompt.n;
+    s->timing.n_reused = (int)n_cached;
+    mv_prompt_deinit(&s->cached);
+    s->cached = prompt;
+    double middle = mv_now_s();
+    s->timing.prefill_s = middle - begin;
+    if (s->voice.text) {
+        mv_mimi_decoder_prime(s->decoder, exec, s->voice.codes, s->voice.n_frames);
+        s->timing.codec_s += mv_now_s() - middle;
+    }
+    return MARVIS_OK;
+}

@@ -251,10 +251,23 @@ typedef struct marvis_recording {
 /* An empty recording with struct_size; text, codes and their sizes must be filled in. */
 MARVIS_API void marvis_recording_init(marvis_recording *recording);
 
+/* Makes recorded speech ready to be encoded and gone on from: cuts what is quiet before the first
+ * sound (but 50 ms) and behind the last, and leaves a pause of 200 to 280 ms there, filled up with
+ * zeros where the recording ends sooner, so that the whole fills its last frame and the last word
+ * does not run into the new speech. Quiet is 40 dB below the loudest 10 ms, or below -60 dB of full
+ * scale, whatever constant offset there is. pcm [n_samples] is mono at sample_rate, which must be
+ * the model's. The caller frees *trimmed [*n_trimmed] with marvis_free. Any thread. ERR_CALL:
+ * another rate, or no codec; ERR_INPUT: no samples, nothing but silence, or a sample that is not a
+ * number (the message says which); ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_trim(const marvis_model *model,
+                                                         const float *pcm, size_t n_samples,
+                                                         int sample_rate, float **trimmed,
+                                                         size_t *n_trimmed, marvis_error *err);
+
 /* Speaks in the voice of a recording from the next utterance on ("voice match"): recorded and new
  * text become one segment under the session's speaker number, the recorded frames follow it, and
  * the model goes on from them. Only new speech comes out, and its first sample continues the
- * recording's last, which should therefore end in a short pause (marvis_speech_trim makes one).
+ * recording's last, which should therefore end in a short pause: marvis_speech_trim makes one.
  * Five to fifteen seconds are good. voice NULL: no longer.
  *
  * Before the first step of an utterance only; kept by marvis_session_reset; everything is copied,

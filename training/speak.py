@@ -1,5 +1,5 @@
 """Runs an exported checkpoint with transformers, frame by frame, with our own loop over the models' forward calls (an
-empty depth cache for every frame; stops at the all-zero frame). Used by evaluate.py and golden_greedy.py."""
+empty depth cache for every frame; stops at the all-zero frame). Used by golden_greedy.py."""
 import pathlib
 
 import numpy as np

@@ -5,12 +5,20 @@
 #include "cli/options.h"
 
 /* Bits of cli_option.commands. */
-enum { CMD_SAY = 1, CMD_INFO = 2, CMD_TOKENIZE = 4, CMD_TRACE = 8, CMD_CODEC_DECODE = 16 };
+enum {
+    CMD_SAY = 1,
+    CMD_INFO = 2,
+    CMD_TOKENIZE = 4,
+    CMD_TRACE = 8,
+    CMD_CODEC_DECODE = 16,
+    CMD_CODEC_ENCODE = 32
+};
 
 int say_run(const cli_call *call);
 int info_run(const cli_call *call);
 int tokenize_run(const cli_call *call);
 int trace_run(const cli_call *call);
 int codec_decode_run(const cli_call *call);
+int codec_encode_run(const cli_call *call);
 
 #endif

@@ -50,6 +50,15 @@ static const cli_command commands[] = {
      "Mimi codes to speech",
      "CODES is a safetensors file with a tensor \"codes\", int32 [codebooks, frames].",
      codec_decode_run},
+    {"codec encode",
+     CMD_CODEC_ENCODE,
+     {"AUDIO"},
+     1,
+     "[OPTION]... AUDIO -o FILE",
+     "speech to Mimi codes",
+     "AUDIO is a WAV, FLAC, Ogg, Opus or MP3 file of any rate; channels are mixed.\n"
+     "FILE gets a tensor \"codes\", int32 [codebooks, frames], for codec decode.",
+     codec_encode_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

@@ -23,7 +23,8 @@ typedef struct option_row {
 } option_row;
 
 enum {
-    RUNS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CMD_CODEC_DECODE,
+    CODEC = CMD_CODEC_DECODE | CMD_CODEC_ENCODE,
+    RUNS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CODEC,
     LOADS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE,
     SPEAKS = CMD_SAY | CMD_CODEC_DECODE
 };
@@ -32,10 +33,10 @@ enum {
 #define SEED_MAX 9007199254740992.0
 
 static const option_row options[CLI_N_OPTIONS] = {
-    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CMD_CODEC_DECODE,
+    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CODEC,
                    "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
                    "the built-in voice speaks"},
-    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CMD_CODEC_DECODE,
+    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CODEC,
                    "weights of the Mimi codec, where the model's folder has none"},
     [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CMD_TOKENIZE,
                        "tokenizer.json, where the model's folder has none"},
@@ -53,7 +54,7 @@ static const option_row options[CLI_N_OPTIONS] = {
                   "take the text from a file, at most 1 MiB"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
                    "safetensors file with tokens, mask and frames"},
-    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TRACE | CMD_CODEC_DECODE,
+    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TRACE | CODEC,
                     "what to write; of speech, the extension tells the format, and - is standard "
                     "output"},
     [CLI_FORMAT] = {"--format", 0, CHOICE, "wav|flac|opus|ogg|mp3|raw|f32", 0, 0, SPEAKS,
@@ -80,7 +81,7 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, CMD_SAY,
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
-    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_SAY,
+    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_SAY | CMD_CODEC_ENCODE,
                        "codebooks to use: fewer cost less and are less clear (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, CMD_SAY,
                          "longest speech (default 90)"},

@@ -16,7 +16,7 @@ fails 2 'marvis help'
 fails 2 'unknown command'              frobnicate
 fails 2 "did you mean 'marvis say'"    sya hello
 fails 2 'codec decode'                 codec
-fails 2 "'codec encode'"               codec encode in.wav
+fails 2 "'codec recode'"               codec recode in.wav
 fails 2 'nosuch'                       help nosuch
 fails 2 '--frobnicate'                 say --frobnicate hi -o x.wav
 fails 2 'did you mean --model'         say --modle "$m" hi -o x.wav

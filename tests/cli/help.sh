@@ -4,10 +4,10 @@
 works 'version' --version
 is 'version: one line' 1 "$(grep -c '^marvis [0-9]*\.[0-9]*\.[0-9]*$' "$temp/out")"
 works 'help' help
-is 'help: names the commands' 5 "$(grep -c '^  marvis [a-z ]*  ' "$temp/out" | tr -d ' ')"
+is 'help: names the commands' 6 "$(grep -c '^  marvis [a-z ]*  ' "$temp/out" | tr -d ' ')"
 works '--help' --help
 
-for command in say info tokenize trace 'codec decode'; do
+for command in say info tokenize trace 'codec decode' 'codec encode'; do
     # shellcheck disable=SC2086
     works "help $command" help $command
     cp "$temp/out" one

@@ -402,7 +402,7 @@ static size_t run_script(uint64_t *seed, int n_codebooks) {
     return n_reused;
 }
 
-static void random_conversations_equal_fresh_prompts(void **state) {
+static void trap_52_random_conversations_equal_fresh_prompts(void **state) {
     (void)state;
     uint64_t seed = 20;
     size_t n_reused = 0;
@@ -742,8 +742,11 @@ static void every_allocation_may_fail(void **state) {
         marvis_session *session = new_session(&s);
         if (n) mv_alloc_fail_after(n, n % 2);
         marvis_status status = marvis_session_set_voice(session, &a, &err);
-        for (int turn = 0; status == MARVIS_OK && turn < 2; turn++)
+        for (int turn = 0; status == MARVIS_OK && turn < 2; turn++) {
+            size_t n_rows = session->context.rows.n;
             status = marvis_session_add_context(session, turn, &b, &err);
+            if (status != MARVIS_OK) assert_int_equal(session->context.rows.n, n_rows);
+        }
         if (status == MARVIS_OK) status = speak_into(session, "Hello.", &out, &err);
         mv_alloc_fail_after(0, false);
         if (status != MARVIS_OK) {
@@ -768,7 +771,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trap_25_26_prompts_are_those_of_the_references),
         cmocka_unit_test(continuations_are_those_of_the_references),
-        cmocka_unit_test(random_conversations_equal_fresh_prompts),
+        cmocka_unit_test(trap_52_random_conversations_equal_fresh_prompts),
         cmocka_unit_test(a_turn_costs_only_what_is_new),
         cmocka_unit_test(audio_continues_the_recording),
         cmocka_unit_test(audio_after_context_starts_anew),

@@ -34,23 +34,9 @@ static marvis_status open_output(decode_job *job, marvis_error *err) {
 }
 
 static marvis_status read_codes(decode_job *job, marvis_error *err) {
-    int32_t *rows;
     marvis_status status = tensor_input_open(&job->input, job->call->positionals[0], err);
-    if (status == MARVIS_OK)
-        status =
-            tensor_input_int32(&job->input, "codes", &rows, &job->n_codebooks, &job->n_frames, err);
     if (status != MARVIS_OK) return status;
-    job->codes = malloc(job->n_codebooks * job->n_frames * sizeof *job->codes);
-    if (job->codes) {
-        for (size_t c = 0; c < job->n_codebooks; c++) {
-            for (size_t t = 0; t < job->n_frames; t++)
-                job->codes[t * job->n_codebooks + c] = rows[c * job->n_frames + t];
-        }
-    } else {
-        status = app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-    }
-    free(rows);
-    return status;
+    return tensor_input_codes(&job->input, &job->codes, &job->n_frames, &job->n_codebooks, err);
 }
 
 static marvis_status load(decode_job *job, marvis_error *err) {

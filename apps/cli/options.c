@@ -50,6 +50,14 @@ static const option_row options[CLI_N_OPTIONS] = {
                      "(default auto)"},
     [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999, CMD_SAY | CMD_TOKENIZE,
                      "number of the speaker (default 0)"},
+    [CLI_VOICE_AUDIO] = {"--voice-audio", 0, TEXT, "FILE", 0, 0, CMD_SAY,
+                         "speak in the voice of this recording, 5 to 15 s of speech; needs "
+                         "--voice-text"},
+    [CLI_VOICE_TEXT] = {"--voice-text", 0, TEXT, "TEXT", 0, 0, CMD_SAY,
+                        "the words that are said in the recording, all of them and no other"},
+    [CLI_VOICE_CODES] = {"--voice-codes", 0, TEXT, "FILE", 0, 0, CMD_SAY,
+                         "the recording as 'marvis codec encode' wrote it, instead of "
+                         "--voice-audio"},
     [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE,
                   "take the text from a file, at most 1 MiB"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "cli/say_voice.h"
 #include "cli/support.h"
 #include "common/audio_file.h"
 #include "common/error.h"
@@ -19,6 +20,7 @@ typedef struct say_job {
     out_file stats;
     cli_loaded loaded;
     marvis_session *session;
+    say_voice voice;
     say_result result;
     progress progress;
 } say_job;
@@ -42,7 +44,7 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
     if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
         return app_fail(err, MARVIS_ERR_CALL,
                         "standard output is a terminal; redirect it or give -o FILE");
-    return MARVIS_OK;
+    return say_voice_check(call, err);
 }
 
 static marvis_status read_text(say_job *job, marvis_error *err) {
@@ -79,7 +81,12 @@ static marvis_status start_session(say_job *job, marvis_error *err) {
     if (status == MARVIS_OK)
         status = marvis_session_create(model, &r->settings, &job->session, err);
     if (status == MARVIS_OK)
+        status = say_voice_set(&job->voice, job->call, model, &r->settings, job->session, err);
+    if (status == MARVIS_OK)
         status = marvis_session_push_text(job->session, r->text, r->text_len, err);
+    r->voice = job->voice.path;
+    r->voice_s = job->voice.seconds;
+    r->voice_load_s = job->voice.prepare_s;
     r->model = cli_text(job->call, CLI_MODEL);
     r->load_s = job->loaded.load_s;
     r->cpu = marvis_engine_cpu(job->loaded.engine);
@@ -153,8 +160,8 @@ static int say(say_job *job) {
                  &job->loaded, &err) != MARVIS_OK)
         return cli_fail(&err, true);
     progress_init(&job->progress, !quiet);
-    if (start_session(job, &err) != MARVIS_OK || speak(job, &err) != MARVIS_OK)
-        return cli_fail(&err, false);
+    if (start_session(job, &err) != MARVIS_OK) return cli_fail(&err, true);
+    if (speak(job, &err) != MARVIS_OK) return cli_fail(&err, false);
     if (!quiet) {
         say_print_warning(r);
         say_print_summary(r);
@@ -175,6 +182,7 @@ int say_run(const cli_call *call) {
     job.result.timing.struct_size = sizeof job.result.timing;
     exit_status = say(&job);
     marvis_session_destroy(&job.session);
+    say_voice_free(&job.voice);
     cli_unload(&job.loaded);
     audio_writer_destroy(&job.audio);
     out_file_discard(&job.stats);

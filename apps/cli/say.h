@@ -23,6 +23,9 @@ typedef struct say_result {
     marvis_session_timing timing;
     const char *cpu;
     int n_threads;
+    const char *voice;   /* the file of its recording, or NULL */
+    double voice_s;      /* seconds of recording that are gone on from */
+    double voice_load_s; /* spent on making it ready */
 } say_result;
 
 /* The model's defaults, overridden by the options given. ERR_CALL: options that contradict each

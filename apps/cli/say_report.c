@@ -53,9 +53,13 @@ static json_t *settings_json(const marvis_session_settings *s) {
 static json_t *result_json(const say_result *r) {
     json_t *rtf = r->seconds > 0 ? json_real(r->wall_s / r->seconds) : json_null();
     json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
+    json_t *voice =
+        r->voice ? json_pack("{s:o, s:f, s:f}", "file", json_text(r->voice, strlen(r->voice)),
+                             "seconds", r->voice_s, "load_s", r->voice_load_s)
+                 : json_null();
     return json_pack(
         "{s:o, s:s, s:s, s:I, s:i, s:i, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
-        " s:I, s:s, s:o}",
+        " s:I, s:s, s:o, s:o}",
         "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
         "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
         "n_frames", r->n_frames, "seconds", r->seconds, "stop", marvis_stop_text(r->stop), "load_s",
@@ -63,7 +67,7 @@ static json_t *result_json(const say_result *r) {
         r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s", r->timing.depth_s,
         "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
         (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
-        settings_json(&r->settings));
+        settings_json(&r->settings), "voice", voice);
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {

@@ -50,6 +50,20 @@ marvis_status tensor_input_int32(const tensor_input *input, const char *name, in
     return status;
 }
 
+marvis_status tensor_input_codes(const tensor_input *input, int32_t **codes, size_t *n_frames,
+                                 size_t *n_codebooks, marvis_error *err) {
+    int32_t *rows;
+    *codes = NULL;
+    marvis_status status = tensor_input_int32(input, "codes", &rows, n_codebooks, n_frames, err);
+    if (status != MARVIS_OK) return status;
+    *codes = malloc(*n_codebooks * *n_frames * sizeof **codes);
+    for (size_t c = 0; *codes && c < *n_codebooks; c++)
+        for (size_t t = 0; t < *n_frames; t++)
+            (*codes)[t * *n_codebooks + c] = rows[c * *n_frames + t];
+    free(rows);
+    return *codes ? MARVIS_OK : app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+}
+
 marvis_status tensor_input_mask(const tensor_input *input, const char *name, uint8_t **values,
                                 size_t *n_rows, size_t *n_columns, marvis_error *err) {
     void *bytes = NULL;

@@ -24,6 +24,12 @@ MARVIS_CHECK marvis_status tensor_input_int32(const tensor_input *input, const c
                                               int32_t **values, size_t *n_rows, size_t *n_columns,
                                               marvis_error *err);
 
+/* The tensor "codes" [n_codebooks, n_frames] turned round: *codes [*n_frames, *n_codebooks], which
+ * the caller frees. Errors as tensor_input_int32. */
+MARVIS_CHECK marvis_status tensor_input_codes(const tensor_input *input, int32_t **codes,
+                                              size_t *n_frames, size_t *n_codebooks,
+                                              marvis_error *err);
+
 /* As tensor_input_int32 for uint8 (or bool) of zeros and ones. */
 MARVIS_CHECK marvis_status tensor_input_mask(const tensor_input *input, const char *name,
                                              uint8_t **values, size_t *n_rows, size_t *n_columns,

@@ -113,6 +113,51 @@ static int make_tensors(const char *path, int n, char **specs) {
     return 0;
 }
 
+/* ---- decoder-only IN OUT: a codec without its encoder ------------------------------------------
+ */
+
+enum { MAX_CODEC_TENSORS = 512 };
+
+static json_t *read_header(const char *path) {
+    unsigned char length[8];
+    json_t *root = NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    if (fread(length, 1, 8, file) == 8) {
+        size_t n = (size_t)length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16;
+        char *text = malloc(n + 1);
+        if (text && fread(text, 1, n, file) == n) root = json_loadb(text, n, 0, NULL);
+        free(text);
+    }
+    fclose(file);
+    return root;
+}
+
+static int make_decoder_only(const char *from, const char *to) {
+    static const char *names[MAX_CODEC_TENSORS];
+    static marvis_tensor_view views[MAX_CODEC_TENSORS];
+    json_t *header = read_header(from), *value;
+    marvis_tensors *tensors;
+    marvis_error err;
+    const char *name;
+    size_t n = 0;
+    if (!header || marvis_tensors_open(from, &tensors, &err) != MARVIS_OK)
+        return die("cannot read", from);
+    json_object_foreach(header, name, value) {
+        if (strncmp(name, "encoder", 7) == 0 || strncmp(name, "downsample", 10) == 0 ||
+            strstr(name, "input_proj") || name[0] == '_' || n == MAX_CODEC_TENSORS)
+            continue;
+        if (marvis_tensors_find(tensors, name, &views[n], &err) != MARVIS_OK)
+            return die("cannot find", err.message);
+        names[n++] = name;
+    }
+    if (marvis_tensors_write(to, n, names, views, &err) != MARVIS_OK)
+        return die("cannot write", err.message);
+    marvis_tensors_close(&tensors);
+    json_decref(header);
+    return 0;
+}
+
 /* ---- looks into files --------------------------------------------------------------------------
  */
 
@@ -204,13 +249,14 @@ int main(int argc, char **argv) {
     const char *mode = argc > 2 ? argv[1] : "";
     if (strcmp(mode, "model") == 0 && argc == 4) return make_model(argv[2], atoi(argv[3]));
     if (strcmp(mode, "tensors") == 0) return make_tensors(argv[2], argc - 3, argv + 3);
+    if (strcmp(mode, "decoder-only") == 0 && argc == 4) return make_decoder_only(argv[2], argv[3]);
     if (strcmp(mode, "shape") == 0 && argc == 4) return print_shape(argv[2], argv[3]);
     if (strcmp(mode, "audio") == 0) return print_audio(argv[2]);
     if (strcmp(mode, "samples") == 0) return print_samples(argv[2]);
     if (strcmp(mode, "json") == 0 && argc == 4) return print_json(argv[2], argv[3]);
     if (strcmp(mode, "interruptible") == 0) return run_interruptible(argv + 2);
     if (strcmp(mode, "interrupted") == 0) return run_interrupted(argv + 2);
-    fprintf(stderr, "usage: tool model|tensors|shape|audio|samples|json|interruptible|"
+    fprintf(stderr, "usage: tool model|tensors|decoder-only|shape|audio|samples|json|interruptible|"
                     "interrupted ...\n");
     return 2;
 }

@@ -9,16 +9,19 @@ Written forms vary as people type: digits or words, contractions, with and witho
 lower case or all capitals. Each list is dealt like a pack of cards, so that every word comes up equally often.
 """
 import argparse
+import collections
 import functools
+import math
 import pathlib
 import random
 import re
 
 from grammar import FIXED, KINDS, LETTERS, MONTHS, ORDINALS, RULES, TENS, UNITS, WEIGHTS
+import open_text
 
 DATA = pathlib.Path(__file__).parent / "data"
 TEST_SEED, TEST_COUNT, TEST_FILE = 20251122, 240, DATA / "test_sentences.txt"
-OPEN_TEST_SEED, OPEN_TEST_COUNT, OPEN_TEST_FILE = 20251123, 120, DATA / "open_test_sentences.txt"
+OPEN_TEST_SEED, OPEN_TEST_COUNT, OPEN_TEST_FILE = 20251125, 120, DATA / "open_test_sentences.txt"
 LIMIT = 70
 
 
@@ -99,10 +102,15 @@ def some_number(rng):
     return str(n) if rng.random() < 0.35 else number(n)
 
 
+def digit_by_digit(n):
+    """Numbers that the teacher reads like a telephone's where they are written in digits; here they never are."""
+    return 374 <= n <= 392 or 717 <= n <= 773
+
+
 def large_number(rng):
     n = rng.choice([rng.randint(0, 20), rng.randint(21, 99), rng.randint(100, 999), rng.randint(1000, 9999),
                     rng.randint(1, 9) * 100, rng.randint(1, 9) * 1000])
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 or digit_by_digit(n):
         return number(n)
     return f"{n:,}" if rng.random() < 0.8 else str(n)
 
@@ -114,6 +122,8 @@ def decimal(rng):
 
 def money(rng):
     n, style = rng.choice([rng.randint(2, 20), rng.randint(2, 99), rng.randint(1, 30) * 5, rng.randint(100, 999)]), rng.random()
+    if digit_by_digit(n):
+        return f"{number(n)} dollars"
     if style < 0.3:
         return f"${n}"
     if style < 0.55:
@@ -180,7 +190,15 @@ def vocabulary():
                  "you're we're they're he's she's it's that's there's here's what's where's who's I'll you'll we'll they'll "
                  "he'll she'll it'll I've you've we've they've I'd you'd we'd they'd he'd she'd let's mustn't".split())
     first = {w.lower(): w for w in sorted(words)}                   # of "The" and "the" the latter
-    return sorted(w for w in first.values() if len(w) > 1 or w in "aI")
+    return sorted(w for w in first.values() if len(w) > 1 and w != "OK" or w in "aI")
+
+
+@functools.cache
+def salad_cards():
+    """The vocabulary for the salad, rare words more than once: each comes up 25 times in 30 000 sentences or more."""
+    grammar, kinds = Grammar(0), {k: w for k, w in WEIGHTS.items() if k != "salad"}
+    count = collections.Counter(w for _ in range(10000) for w in spoken(grammar.sentence(kinds)[1]))
+    return [w for w in vocabulary() for _ in range(max(1, math.ceil((36 - 2.6 * count[w.lower()]) / 4)))]
 
 
 class Grammar:
@@ -198,11 +216,11 @@ class Grammar:
         if rule in FUNCTIONS:
             return FUNCTIONS[rule](self.rng)
         if rule == "any":
-            return self.deal("any", vocabulary()) if self.rng.random() < 0.92 else self.expand(self.rng.choice(sorted(FUNCTIONS)))
+            return self.deal("any", salad_cards()) if self.rng.random() < 0.92 else self.expand(self.rng.choice(sorted(FUNCTIONS)))
         return re.sub(r"<(\w+)>", lambda m: self.expand(m.group(1)), self.deal(rule, RULES[rule]))
 
-    def sentence(self):
-        rng, kind = self.rng, self.rng.choices(list(WEIGHTS), WEIGHTS.values())[0]
+    def sentence(self, kinds=WEIGHTS):
+        rng, kind = self.rng, self.rng.choices(list(kinds), kinds.values())[0]
         text = self.expand(kind)
         for pattern, short in CONTRACTIONS:
             if rng.random() < 0.6:
@@ -249,7 +267,7 @@ def spoken_form(text):
     text = re.sub(r"\$(\d+(?:,\d{3})*)", lambda m: f"{m[1]} dollar{'s' * (m[1] != '1')}", text)
     text = re.sub(r"(\d)%", r"\1 percent", text)
     text = re.sub(r"(\d+)(st|nd|rd|th)\b", lambda m: ordinal(int(m[1])), text)
-    text = re.sub(rf"\b({'|'.join(MONTHS)}) (\d\d?)\b(?![.:,]\d)", lambda m: f"{m[1]} {ordinal(int(m[2]))}", text, flags=re.I)
+    text = re.sub(rf"\b({'|'.join(MONTHS)}) ([12]?\d|3[01])\b(?![.:,]\d)", lambda m: f"{m[1]} {ordinal(int(m[2]))}", text, flags=re.I)
     text = re.sub(r"(\d)\.(\d+)", lambda m: f"{m[1]} point {digits_said(m[2])}", text)
     return re.sub(r"\d{1,3}(,\d{3})+|\d+", lambda m: whole_number(m[0]), text)
 
@@ -292,14 +310,25 @@ def sentences(seed, count, exclude=None, limit=LIMIT, stock=None, salad=True):
         yield text
 
 
+def open_sentences(seed, count, limit=LIMIT):
+    """Yields open English for training: half King James, half made up over a word list; no test sentence."""
+    return open_text.open_sentences(seed, count, limit, test_keys(), key=key)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=30000)
     parser.add_argument("--test", action="store_true")
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("--open-test", action="store_true")
     args = parser.parse_args()
     if args.test:
         lines = list(sentences(TEST_SEED, TEST_COUNT, stock_phrases(), salad=False))
+    elif args.open_test:
+        lines = open_text.open_sentences(OPEN_TEST_SEED, OPEN_TEST_COUNT, LIMIT, test=True, key=key)
+    elif args.open:
+        lines = open_sentences(args.seed, args.count)
     else:
         lines = FIXED + list(sentences(args.seed, args.count - len(FIXED)))
     for line in lines:

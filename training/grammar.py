@@ -143,10 +143,10 @@ PARTS = {
     "they": "I|you|we|they|the <persons>|my <persons>|<name> and <name>",
     "she": "he|she|<who>|<who>|it|<anyone>",
     "noun": "<thing>|<thing>|<thing>|<thing>|<fruit>|<animal>|<matter>|<matter>|<spot>|<device>|<body>",
-    "nouns": "<things>|<things>|<things>|<fruits>|<animals>|<persons>|<matters>|<spots>",
+    "nouns": "<things>|<things>|<things>|<things>|<fruits>|<animals>|<persons>|<matters>|<matters>|<spots>|<spots>|<bodys>",
     "mass": "<food>|<food>|<stuff>|<stuff>|<color> <food>|<little> <food>",
-    "np": "the <noun>|the <noun>|my <noun>|your <noun>|this <noun>|a <little> <noun>|the <little> <noun>|his <noun>|"
-          "her <noun>|our <noun>|that <noun>|their <noun>|the <nouns>|<quantity> <nouns>|<num> <nouns>|some <mass>|"
+    "np": "the <noun>|my <noun>|your <noun>|this <noun>|a <little> <noun>|the <little> <noun>|his <noun>|the <nouns>|my <nouns>|"
+          "her <noun>|our <noun>|that <noun>|their <noun>|the <nouns>|your <nouns>|<adj> <nouns>|<quantity> <nouns>|<num> <nouns>|some <mass>|"
           "the <color> <noun>|the <mass>|a <color> <thing>|another <noun>|every <noun>|<owner> <noun>|the <most> <noun>|"
           "<anything>|him|them|it|her|a lot of <mass>|a <noun>|enough <mass>|more <mass>|less <stuff>|the <adj> <noun>",
     "it": "the <noun>|the <noun>|my <noun>|your <noun>|this <noun>|the <little> <noun>|his <noun>|our <noun>|that <noun>|"
@@ -158,7 +158,8 @@ PARTS = {
               "certainly|maybe|perhaps|oh|right|fine|excuse me|alright|exactly|wow|cool|absolutely|not at all|never mind|"
               "I see|good idea|congratulations|ah|really|yeah|nope|yep|by all means|with pleasure|I agree|okay then",
     "clause": "<they> <do> <np>|<she> <does> <np>|<she> <did> <np>|<they> <did> <np>|<it> is <very> <adj>|it is <weather>|"
-              "<she> <went> <where>|<they> <modal> <go> <when>|<she> <goes> <adv>|<they> are <going>|the <nouns> are <adj>|"
+              "<she> <went> <where>|<they> <modal> <go> <when>|<she> <goes> <adv>|<they> are <going>|the <nouns> are <adj>|the <person> <does> the <nouns>|<who> <does> <nouns>|<they> were <doing> <nouns>|"
+              "the <bodys> are <adj>|<she> <goes> <adv>|I am <doing> <np>|<she> <goes> <where>|"
               "I am <adj>|we were <very> <adj>|<she> was <going> <where>|<they> had <np>|there was <np> <where>|"
               "<she> <modal> <do> <np>|it was <adj>|<they> <wont> <do> <np>|<shell> <do> <np>|<ive> <done> <np>|<hes> <doing> <np>|<who> is <adj>|<they> <go> <adv>|<it> <does> <np>|<it> was <color>",
     "answer": "I do|I do not|I am|I am not|it is|it is not|we can|we can not|that is right|that is fine|not now|not yet|"
@@ -169,7 +170,7 @@ PARTS = {
 # Kinds of sentences with their weights.
 KINDS = {
     "one": (3, "<single>.|<single>|<single>?|<single>!|<single>."),
-    "two": (11, "<polite>, <name>.|<greet>, <name>.|<greet>, <name>!|<color> <things>.|<num> <things>.|<num> <fruits>.|"
+    "two": (12, "<polite>, <name>.|<greet>, <name>.|<greet>, <name>!|<color> <things>.|<num> <things>.|<num> <fruits>.|"
                "<little> <noun>.|<adj> <nouns>.|Very <adj>.|Too <adj>!|So <adj>.|How <adj>!|How <adj>?|Call <name>.|"
                "Open it.|<does> it.|<do> <anything>.|<did> it.|<doing> <nouns>.|Not <adj>.|<more> <nouns>.|Next <month>.|"
                "Last <day>.|<city>, <country>.|<name> <goes>.|<name> <went>.|Who <went>?|Keep <going>.|Start <going>.|"
@@ -238,7 +239,7 @@ KINDS = {
                 "Dinner is at <clock>.|I get up at <clock>.|The <spot> opens at <clock>.|The <spot> closes at <clock>.|"
                 "It is <clock> in <place>.|In <num> hours it will be <clock>.|Can we meet at <clock>?|Please come at <clock>.|"
                 "I waited for <num> <units>.|Is it <clock> already?|Set an alarm for <clock>.|From <clock> to <clock>.|"
-                "Every <day> at <clock>.|Only <num> <units> left.|Wait a <unit>.|Each <unit> is <adj>.|In a <unit> or two.|Not before <clock>.|Between <clock> and <clock>.|"
+                "Every <day> at <clock>.|Only <num> <units> left.|A <unit> has <num> <units>.|A <unit> is <more> than a <unit>.|Wait a <unit>.|Each <unit> is <adj>.|In a <unit> or two.|Not before <clock>.|Between <clock> and <clock>.|"
                 "The <noun> was <num> <units> late.|Half an hour ago.|It is a quarter of an hour."),
     "numbers": (7, "<said>, <said>, <said>.|The number is <number>.|<num> and <num>.|I have <num> <nouns>.|There are <number> <nouns>.|"
                    "There are <num> <persons> <where>.|<num> plus <num> is <num>.|<num> minus <num> is <num>.|It costs <money>.|"
@@ -265,7 +266,7 @@ KINDS = {
                    "The moon is <adj> tonight.|The stars are <very> <adj>.|A cloud is over the <spot>.|A <weather> <season> day.|"
                    "There is a <percent> chance of rain.|It rained for <num> <units>.|The temperature is <num> degrees.|"
                    "It is <more> today than yesterday.|The nights are <more> in <month>.|Snow fell in <place> <when>."),
-    "statement": (12, "<it> is <very> <adj>.|<it> is <where>.|<it> is <more> than <it>.|<they> <do> <np>.|<they> <do> <np> <when>.|"
+    "statement": (16, "<it> is <very> <adj>.|<it> is <where>.|<it> is <more> than <it>.|<they> <do> <np>.|<they> <do> <np> <when>.|"
                       "<she> <does> <np>.|<she> <does> <np> <when>.|<they> <did> <np>.|<she> <did> <np> <when>.|"
                       "<she> <did> <np> <where>.|I am <going> <where>.|<she> is <going> <when>.|We are <doing> <np>.|"
                       "I am <very> <adj>.|<she> is <very> <adj>.|I will <go> <when>.|I want to <go> <where>.|<she> will <do> <np>.|"
@@ -281,10 +282,10 @@ KINDS = {
                       "<ive> <done> <np>.|<she> hasn't <done> <np>.|<they> haven't <done> <np>.|<it> <isnt> <adj>.|The <nouns> <arent> <adj>.|"
                       "<it> is <more> than before.|They <do> <np> <adv>.|Everything got <more>.|<hes> <going> <adv>.|"
                       "It is too <adj> to <go>.|We used to <go> <where>."),
-    "joined": (8, "<clause> <link> <clause>.|<clause>, <link> <clause>.|<link> <clause>, <clause>.|If <clause>, <clause>.|"
+    "joined": (11, "<clause> <link> <clause>.|<clause>, <link> <clause>.|<link> <clause>, <clause>.|If <clause>, <clause>.|"
                   "<clause>; <clause>.|<clause>, but <clause>.|<clause> - <clause>.|<clause>, and <clause>.|When <clause>, <clause>.|"
                   "I said that <clause>.|\"<clause>,\" <name> said.|<name> said: \"<clause>.\"|She told me that <clause>.|"
-                  "<opener>, <clause>.|<opener> <clause>.|Either <clause> or <clause>.|Do you think that <clause>?|<clause>, right?"),
+                  "<opener>, <clause>.|<opener> <clause>.|<opener>, <clause>, <link> <clause>.|<link> <clause>, <clause> <adv>.|Either <clause> or <clause>.|Do you think that <clause>?|<clause>, right?"),
     "question": (9, "Can you <do> <np>?|Do you <do> <np>?|Did you <do> <np> <when>?|Is <it> <adj>?|Is <it> <where>?|"
                     "Where is <np>?|Where is <who>?|What is <where>?|Why is <it> <adj>?|When will <she> <go>?|Where do you <go>?|"
                     "When do we <go>?|Are you <going> <when>?|Is <she> <going> <where>?|Who <did> <np>?|How much is <np>?|"
@@ -345,7 +346,7 @@ KINDS = {
                 "The team won <num> to <num>.|We play <sport> <when>.|<who> plays <sport>.|<who> likes <sport> and <sport>.|"
                 "<name> won the <sport> game.|My <matter> about <mass>.|I study <stuff> in <city>.|Learn <language> <when>.|<sport> is <adj>.|"
                 "I play the piano.|Is <sport> <more> than <sport>?|The song is called <single>.|The <nth> <matter>.|Our <matters> are <adj>."),
-    "story": (6, "<who> <went> <where>, and <who> <did> <np>.|Once there was a <little> <person>.|The <person> <went> and <went>.|"
+    "story": (8, "<who> <went> <where>, and <who> <did> <np>.|Once there was a <little> <person>.|The <person> <went> and <went>.|"
                  "First <clause>. Then <clause>.|<clause>. <clause>.|One day, <clause>.|At last, <clause>.|Long ago, <clause>.|"
                  "The <animal> <did> the <animal>, and <clause>.|<who> <did> <np>. <clause>.|She opened the <noun>. It was <adj>.|"
                  "He <went> <where>. Nobody <did> him.|It was a <adj> <noun>, and <clause>.|A <person> had <num> <persons>.|"
@@ -355,7 +356,7 @@ KINDS = {
                   "<adj> <persons> <do> <adj> <nouns>.|Every <noun> has a <noun>.|All <nouns> are <adj>.|Most <nouns> are <adj>.|"
                   "<stuff> and <stuff> are <adj>.|<anyone> needs <stuff>.|<more> is not always <more>.|Both <nouns> and <nouns> <go>.|"
                   "A <noun> of <stuff>.|Neither <stuff> nor <stuff>.|As <adj> as a <noun>.|<adj> as <stuff>, <adj> as <stuff>."),
-    "salad": (14, "<any> <any>|<any> <any> <any>|<any> <any> <any> <any>|<any>, <any> <any>|<any> <any> <any> <any> <any>|"
+    "salad": (16, "<any> <any>|<any> <any> <any>|<any> <any> <any> <any>|<any>, <any> <any>|<any> <any> <any> <any> <any>|"
                   "<any> <any> <any> <any> <any> <any>|<any> <any>, <any> <any> <any>|<any> <any> <any> <any> <any> <any> <any>"),
 }
 FIXED = ["Hello there.", "Today is Monday.", "How can I help you?", "The weather is nice today.", "It is ten thirty.",

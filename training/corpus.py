@@ -195,7 +195,7 @@ def vocabulary():
 
 @functools.cache
 def salad_cards():
-    """The vocabulary for the salad, rare words more than once: each comes up 25 times in 30 000 sentences or more."""
+    """The vocabulary for the salad, rare words more than once: each comes up some 25 times in 30 000 sentences."""
     grammar, kinds = Grammar(0), {k: w for k, w in WEIGHTS.items() if k != "salad"}
     count = collections.Counter(w for _ in range(10000) for w in spoken(grammar.sentence(kinds)[1]))
     return [w for w in vocabulary() for _ in range(max(1, math.ceil((36 - 2.6 * count[w.lower()]) / 4)))]

@@ -440,6 +440,30 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *mod
                                                          size_t n_frames, float *hidden,
                                                          float *logits, marvis_error *err);
 
+/* ---- text ----------------------------------------------------------------------------------- */
+
+/* English text as it is spoken: numbers, dates, times, money, units, addresses, abbreviations and
+ * signs become words; markup, emoji and what cannot be said go; letters of other languages stay
+ * (docs/NORMALIZE.md). A session does not do it by itself: text is pushed as it is to be spoken.
+ *
+ * text [len_bytes] may hold NULs and invalid UTF-8; NULL where len_bytes is 0. *out is UTF-8:
+ * letters, spaces, plain punctuation, an empty line between paragraphs; *out_len bytes, 0 when there
+ * is nothing to say, and a NUL behind them; the caller frees it with marvis_free. Given its own
+ * result it changes nothing. Takes time in proportion to len_bytes. Any thread. ERR_CALL: no text;
+ * ERR_MEMORY.
+ *
+ * The example prints "At ten thirty":
+ *
+ *     char *spoken;
+ *     size_t n;
+ *     if (marvis_normalize("At 10:30", 8, &spoken, &n, &err) == MARVIS_OK)
+ *         puts(spoken);
+ *     marvis_free(spoken);
+ */
+MARVIS_API MARVIS_CHECK marvis_status marvis_normalize(const char *text, size_t len_bytes,
+                                                       char **out, size_t *out_len,
+                                                       marvis_error *err);
+
 /* ---- tensor files (safetensors) ------------------------------------------------------------- */
 
 /* A safetensors file opened for reading, every header checked. Read-only; any thread. */

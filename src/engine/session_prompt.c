@@ -230,14 +230,14 @@ static marvis_status too_long(const marvis_session *s, size_t n_prompt, marvis_e
 }
 
 /* Room for the prompt and every frame that may follow, in the cache and in the record of what is in
- * it. A conversation will grow: it gets all the positions there are at once, so that what is in the
- * cache need not be thrown away later. */
+ * it. A conversation will grow, and a voice meets longer texts: they get all the positions there
+ * are at once, so that what is in the cache need not be thrown away later. */
 static marvis_status reserve(marvis_session *s, mv_prompt *prompt, marvis_error *err) {
     int positions = s->model->csm.config.backbone.max_positions;
     if (prompt->n >= (size_t)(positions - s->settings.max_frames))
         return too_long(s, prompt->n, err);
     int capacity = (int)prompt->n + s->settings.max_frames;
-    if (s->context.n_turns) capacity = positions;
+    if (s->context.n_turns || s->voice.text) capacity = positions;
     if (s->stream.backbone.capacity < capacity) {
         s->cached.n = 0;
         mv_csm_stream_deinit(&s->stream);

@@ -11,12 +11,14 @@ enum {
     CMD_TOKENIZE = 4,
     CMD_TRACE = 8,
     CMD_CODEC_DECODE = 16,
-    CMD_CODEC_ENCODE = 32
+    CMD_CODEC_ENCODE = 32,
+    CMD_NORMALIZE = 64
 };
 
 int say_run(const cli_call *call);
 int info_run(const cli_call *call);
 int tokenize_run(const cli_call *call);
+int normalize_run(const cli_call *call);
 int trace_run(const cli_call *call);
 int codec_decode_run(const cli_call *call);
 int codec_encode_run(const cli_call *call);

@@ -58,7 +58,7 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_VOICE_CODES] = {"--voice-codes", 0, TEXT, "FILE", 0, 0, CMD_SAY,
                          "the recording as 'marvis codec encode' wrote it, instead of "
                          "--voice-audio"},
-    [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE,
+    [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE | CMD_NORMALIZE,
                   "take the text from a file, at most 1 MiB"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
                    "safetensors file with tokens, mask and frames"},
@@ -98,6 +98,10 @@ static const option_row options[CLI_N_OPTIONS] = {
                           "(default 8)"},
     [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, CMD_SAY,
                       "do not stop speech that repeats itself or falls silent for long"},
+    [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, CMD_SAY,
+                          "give the model the text as it is: digits, signs, markup and all"},
+    [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, CMD_SAY,
+                     "print what would be spoken, and speak nothing"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
                      "threads, 0 for one per core (default 0)"},
     [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS,
@@ -106,7 +110,7 @@ static const option_row options[CLI_N_OPTIONS] = {
                    "write what was done and how long it took as JSON; - is standard output"},
     [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO, "print JSON instead of a table"},
     [CLI_QUIET] = {"--quiet", 'q', FLAG, NULL, 0, 0, RUNS, "nothing on standard error but errors"},
-    [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, RUNS, "this help"},
+    [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, RUNS | CMD_NORMALIZE, "this help"},
 };
 
 /* ---- access --------------------------------------------------------------------------------- */

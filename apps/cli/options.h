@@ -37,6 +37,8 @@ typedef enum cli_option_id {
     CLI_MAX_SECONDS,
     CLI_CHUNK_FRAMES,
     CLI_NO_GUARD,
+    CLI_NO_NORMALIZE,
+    CLI_DRY_RUN,
     CLI_THREADS,
     CLI_CPU,
     CLI_STATS,

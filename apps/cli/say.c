@@ -11,7 +11,6 @@
 #include "common/error.h"
 #include "common/platform.h"
 #include "common/progress.h"
-#include "common/text_file.h"
 
 typedef struct say_job {
     const cli_call *call;
@@ -49,16 +48,10 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
 
 static marvis_status read_text(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
-    const char *file = cli_text(job->call, CLI_FILE), *word = job->call->positionals[0];
-    marvis_status status = cli_read_text(job->call, word, &job->text, &r->text_len, err);
-    if (status != MARVIS_OK) return status;
+    marvis_status status =
+        cli_read_speech(job->call, job->call->positionals[0], &job->text, &r->text_len, err);
     r->text = job->text;
-    if (text_is_blank(job->text, r->text_len))
-        return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak",
-                        file                     ? file
-                        : strcmp(word, "-") == 0 ? "standard input"
-                                                 : "TEXT");
-    return MARVIS_OK;
+    return status;
 }
 
 /* Outputs are opened before the model is loaded: a wrong one shows at once. */
@@ -179,6 +172,7 @@ static int say(say_job *job) {
 int say_run(const cli_call *call) {
     say_job job = {.call = call, .stats = OUT_FILE_CLOSED};
     int exit_status;
+    if (cli_given(call, CLI_DRY_RUN)) return normalize_run(call);
     job.result.timing.struct_size = sizeof job.result.timing;
     exit_status = say(&job);
     marvis_session_destroy(&job.session);

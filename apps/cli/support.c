@@ -185,3 +185,43 @@ marvis_status cli_read_text(const cli_call *call, const char *positional, char *
     *len_bytes = strlen(positional);
     return MARVIS_OK;
 }
+
+/* Takes the place of *text, what is spoken of it. */
+static marvis_status normalize(char **text, size_t *len_bytes, marvis_error *err) {
+    char *spoken, *copy;
+    size_t n;
+    marvis_status status = marvis_normalize(*text, *len_bytes, &spoken, &n, err);
+    if (status != MARVIS_OK) return status;
+    copy = platform_concat(spoken, "");
+    marvis_free(spoken);
+    if (!copy) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    free(*text);
+    *text = copy;
+    *len_bytes = n;
+    return MARVIS_OK;
+}
+
+marvis_status cli_read_speech(const cli_call *call, const char *positional, char **text,
+                              size_t *len_bytes, marvis_error *err) {
+    const char *file = cli_text(call, CLI_FILE);
+    marvis_status status = cli_read_text(call, positional, text, len_bytes, err);
+    const char *name = file                                         ? file
+                       : positional && strcmp(positional, "-") == 0 ? "standard input"
+                                                                    : "TEXT";
+    if (status == MARVIS_OK && text_is_blank(*text, *len_bytes))
+        status = app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", name);
+    if (status == MARVIS_OK && !cli_given(call, CLI_NO_NORMALIZE)) {
+        status = normalize(text, len_bytes, err);
+        if (status == MARVIS_OK && *len_bytes == 0)
+            status = app_fail(err, MARVIS_ERR_INPUT,
+                              "%s: nothing in it is spoken, only emoji, signs or markup; "
+                              "'marvis say --no-normalize' takes it as it is",
+                              name);
+    }
+    if (status != MARVIS_OK) {
+        free(*text);
+        *text = NULL;
+        *len_bytes = 0;
+    }
+    return status;
+}

@@ -49,6 +49,11 @@ void cli_unload(cli_loaded *loaded);
 MARVIS_CHECK marvis_status cli_read_text(const cli_call *call, const char *positional, char **text,
                                          size_t *len_bytes, marvis_error *err);
 
+/* The same as it is to be spoken: normalised, unless --no-normalize is given. ERR_INPUT, too: there
+ * is nothing to speak. */
+MARVIS_CHECK marvis_status cli_read_speech(const cli_call *call, const char *positional,
+                                           char **text, size_t *len_bytes, marvis_error *err);
+
 /* From here on SIGINT and SIGTERM end the program with status 1 and remove its temporary files. */
 void cli_catch_signals(void);
 

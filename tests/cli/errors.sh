@@ -73,6 +73,14 @@ verify_failure 'huge standard input' 2 '1 MiB'
 run "$marvis" say --model "$m" -o x.wav - <&-
 verify_failure 'closed standard input' 2 'standard input'
 
+fails 2 'nothing in it is spoken' say --model "$m" -o x.wav '🎉 :)'
+fails 2 'nothing in it is spoken' say --dry-run '🎉'
+fails 2 'TEXT: nothing in it'      normalize '***'
+fails 2 'TEXT is missing'         normalize
+fails 2 'no text to speak'        normalize ' '
+fails 2 'missing.txt'             normalize -f missing.txt
+fails 2 'not an option of'        normalize --no-normalize hi
+
 # ---- output -------------------------------------------------------------------------------------
 fails 2 '--output is missing'     say --model "$m" hi
 fails 2 'x.xyz'                   say --model "$m" hi -o x.xyz

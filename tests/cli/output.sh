@@ -144,7 +144,7 @@ is "the model's own" '0.5 7 1.0 ' "$(settings | cut -d ' ' -f 1-3) "
 is "option over the model's own" '0.8 7 1.0 ' "$(settings --temperature .8 | cut -d ' ' -f 1-3) "
 
 works 'statistics' say --model "$m" -o x.wav --stats stats.json --seed 7 --threads 2 --cpu scalar \
-    'Hello "world" \ é'
+    --no-normalize 'Hello "world" \ é'
 is 'statistics: text' 'Hello "world" \ é' "$(stat_of text)"
 is 'statistics: model' "$m" "$(stat_of model)"
 is 'statistics: seed' 7 "$(stat_of seed)"
@@ -323,3 +323,19 @@ if [ -d "$root/models/builtin" ]; then
 else
     skip 'no built-in voice in the repository'
 fi
+
+# ---- what is spoken -----------------------------------------------------------------------------
+works 'normalize' normalize 'At 10:30 Dr. Smith paid $5 🎉.'
+is 'normalize: the words' 'At ten thirty Doctor Smith paid five dollars.' "$(cat "$temp/out")"
+works 'say --dry-run' say --dry-run 'At 10:30 Dr. Smith paid $5 🎉.'
+is 'say --dry-run: the words' 'At ten thirty Doctor Smith paid five dollars.' "$(cat "$temp/out")"
+works 'say --dry-run --no-normalize' say --dry-run --no-normalize 'At 10:30.'
+is 'say --dry-run --no-normalize: as it is' 'At 10:30.' "$(cat "$temp/out")"
+printf 'It is 5%%.\n' > five.txt
+works 'normalize a file' normalize -f five.txt
+is 'normalize a file: the words' 'It is five percent.' "$(cat "$temp/out")"
+is 'normalize standard input' 'It is five percent.' "$("$marvis" normalize - < five.txt)"
+works 'say speaks the words' say --model "$m" -o n.wav --stats stats.json -f five.txt
+is 'say speaks the words: statistics' 'It is five percent.' "$(stat_of text)"
+works 'say --no-normalize' say --model "$m" -o n.wav --stats stats.json --no-normalize -f five.txt
+is 'say --no-normalize: statistics' 'It is 5%.' "$(stat_of text)"

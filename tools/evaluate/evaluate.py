@@ -153,7 +153,7 @@ class Evaluation:
             measured.append(m)
             progress(i + 1, len(made))
         self.add_rows(source, name, measured)
-        self.pairs[source, name] = [(m["voice"], m["nearest"]) for m in measured if "nearest" in m]
+        self.pairs[source, name] = [(m["voice"], m["nearest"]) for m in measured if m.get("nearest")]
 
     def judged(self, x):
         features = self.judge.features(x)
@@ -208,7 +208,7 @@ class Evaluation:
         for group, measured in groups.items():
             if measured:
                 self.add_rows("prompt", group, measured)
-                self.pairs["prompt", group] = [(m["voice"], m["nearest"]) for m in measured if "nearest" in m]
+                self.pairs["prompt", group] = [(m["voice"], m["nearest"]) for m in measured if m.get("nearest")]
 
     def report(self):
         self.rows.append({"source": "model", "set": "files", "voice": "all", "megabytes": self.size / 1e6})

@@ -154,13 +154,16 @@ class VoiceJudge:
         return np.log2(median_pitch(x)), long_term_spectrum(x)
 
     def nearest(self, features, use_pitch=True):
-        """The voice at the least distance; the voice itself has about 1 for the spectrum and 1 for the pitch."""
+        """The voice at the least distance; the voice itself has about 1 for the spectrum and 1 for the pitch. None where
+        the pitch is wanted and nothing is voiced."""
         f0, spectrum = features
+        if use_pitch and np.isnan(f0):
+            return None
         distance = {}
         for v in self.voices:
             d = spectrum - self.spectrum[v]
             distance[v] = float(d @ self.precision @ d) / MEL_BANDS
-            if use_pitch and not np.isnan(f0):
+            if use_pitch:
                 distance[v] += float((f0 - self.pitch[v]) ** 2 / self.pitch_variance)
         return min(distance, key=distance.get)
 

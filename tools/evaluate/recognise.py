@@ -1,7 +1,8 @@
 """Word error rates by pocketsphinx (US English acoustic model) with a closed bigram language model of given sentences.
 
-A recogniser that knows the words and their neighbours flatters, much so where the sentences are the very ones to be heard
-(of one voice that gave 6.5 % instead of 13.5 %); the teacher's own rate under the same model is the yardstick. Words are flite's, joined where it splits off an 's. Needs pocketsphinx, pocketsphinx-en-us and sox.
+A recogniser that knows the words and their neighbours flatters, much so where the sentences of the model are the very
+ones to be heard; the teacher's own rate under the same model is the yardstick. Words are flite's, joined where it splits
+off an 's. Needs pocketsphinx, pocketsphinx-en-us and sox.
 """
 import collections
 import concurrent.futures

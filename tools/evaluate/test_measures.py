@@ -55,7 +55,7 @@ def speechlike(seed, n=12):
 def test_cepstral_distance():
     x, y = speechlike(1), speechlike(2)
     assert measures.cepstral_distance(x, x) < 1e-3             # cancellation in |a|^2 + |b|^2 - 2ab
-    assert measures.cepstral_distance(x, 0.1 * x) < 1e-3       # c0 is left out
+    assert measures.cepstral_distance(x, 0.1 * x) < 1e-3       # the level does not matter
     other = measures.cepstral_distance(x, y)
     assert other > 4, other
     for delay in (37, 700, 1920, 4000):
@@ -71,6 +71,8 @@ def test_cepstral_distance_in_decibels():
     ripple = 3.0 * np.cos(np.pi * 5 * (np.arange(measures.MEL_BANDS) + 0.5) / measures.MEL_BANDS) * np.log(10) / 20
     cost = measures.frame_distances(measures.cepstrum(flat), measures.cepstrum(flat + ripple))
     assert cost.shape == (1, 1) and abs(cost[0, 0] - 3.0 / np.sqrt(2)) < 1e-6, cost
+    louder = measures.frame_distances(measures.cepstrum(flat), measures.cepstrum(flat + 1.0))
+    assert louder[0, 0] < 1e-6, louder                         # c0 is left out
 
 
 def test_warp():
@@ -172,6 +174,7 @@ def test_teacher():
         swapped = [({"rms": "slt", "slt": "rms"}[v], d) for v, d in pairs]
         assert (measures.confusion(swapped, ["rms", "slt"]) == [[0, 3], [3, 0]]).all()
         assert all(judge.nearest(f, use_pitch=False) == v for v, f in unseen)
+        assert judge.nearest(judge.features(RNG.standard_normal(measures.RATE))) is None
         same, other = measures.cepstral_distance(speech["rms"][0], speech["rms"][0][500:]), \
             measures.cepstral_distance(speech["rms"][0], speech["slt"][0])
         assert same < 1 and other > 4, (same, other)

@@ -239,13 +239,11 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_push_text(marvis_session *s
  * session give them. */
 typedef struct marvis_recording {
     size_t struct_size;
-    const char *text; /* every word that is heard in it, and no other; [text_len_bytes] */
+    const char *text; /* [text_len_bytes]: every word that is heard in it, and no other */
     size_t text_len_bytes;
-    const int32_t
-        *codes;      /* [n_frames][n_codebooks], each of the codec's codebook (Mimi: 0..2047) */
-    size_t n_frames; /* of 80 ms */
-    int n_codebooks; /* at least the session's; of more, the first are taken, as it generates them
-                      */
+    const int32_t *codes; /* [n_frames][n_codebooks], each of the codec's (in Mimi 0..2047) */
+    size_t n_frames;      /* of 80 ms */
+    int n_codebooks;      /* at least the session's; of more, the first are taken */
 } marvis_recording;
 
 /* An empty recording with struct_size; text, codes and their sizes must be filled in. */
@@ -447,10 +445,10 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *mod
  * (docs/NORMALIZE.md). A session does not do it by itself: text is pushed as it is to be spoken.
  *
  * text [len_bytes] may hold NULs and invalid UTF-8; NULL where len_bytes is 0. *out is UTF-8:
- * letters, spaces, plain punctuation, an empty line between paragraphs; *out_len bytes, 0 when there
- * is nothing to say, and a NUL behind them; the caller frees it with marvis_free. Given its own
- * result it changes nothing. Takes time in proportion to len_bytes. Any thread. ERR_CALL: no text;
- * ERR_MEMORY.
+ * letters, spaces, plain punctuation, an empty line between paragraphs; *out_len bytes, 0 when
+ * there is nothing to say, and a NUL behind them; the caller frees it with marvis_free. Given its
+ * own result it changes nothing. Takes time in proportion to len_bytes. Any thread. ERR_CALL: no
+ * text; ERR_MEMORY.
  *
  * The example prints "At ten thirty":
  *

@@ -112,6 +112,22 @@ static marvis_status read_codes(say_voice *voice, marvis_error *err) {
     return status;
 }
 
+/* The words as the text to come is given: written out, unless --no-normalize says otherwise. */
+static marvis_status take_words(say_voice *voice, const cli_call *call, marvis_error *err) {
+    const char *given = cli_text(call, CLI_VOICE_TEXT);
+    marvis_recording *r = &voice->recording;
+    r->text = given;
+    r->text_len_bytes = strlen(given);
+    if (cli_given(call, CLI_NO_NORMALIZE)) return MARVIS_OK;
+    marvis_status status =
+        marvis_normalize(given, r->text_len_bytes, &voice->text, &r->text_len_bytes, err);
+    r->text = voice->text;
+    if (status == MARVIS_OK && r->text_len_bytes == 0)
+        return app_fail(err, MARVIS_ERR_INPUT,
+                        "--voice-text: nothing in it is spoken, only emoji, signs or markup");
+    return status;
+}
+
 marvis_status say_voice_set(say_voice *voice, const cli_call *call, const marvis_model *model,
                             const marvis_session_settings *settings, marvis_session *session,
                             marvis_error *err) {
@@ -121,8 +137,8 @@ marvis_status say_voice_set(say_voice *voice, const cli_call *call, const marvis
     *voice = (say_voice){.path = audio ? audio : cli_text(call, CLI_VOICE_CODES)};
     if (!voice->path) return MARVIS_OK;
     marvis_recording_init(&voice->recording);
-    voice->recording.text = cli_text(call, CLI_VOICE_TEXT);
-    voice->recording.text_len_bytes = strlen(voice->recording.text);
+    status = take_words(voice, call, err);
+    if (status != MARVIS_OK) return status;
     status = audio ? encode(voice, model, settings, err) : read_codes(voice, err);
     if (status != MARVIS_OK) return status;
     voice->recording.codes = voice->codes;
@@ -137,5 +153,7 @@ void say_voice_free(say_voice *voice) {
         free(voice->codes);
     else
         marvis_free(voice->codes);
+    marvis_free(voice->text);
     voice->codes = NULL;
+    voice->text = NULL;
 }

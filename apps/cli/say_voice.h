@@ -12,7 +12,8 @@ typedef struct say_voice {
     const char *path;           /* borrowed; NULL: no voice */
     int32_t *codes;             /* [n_frames, n_codebooks]; freed by say_voice_free */
     bool is_ours;               /* codes came from malloc, not from the library */
-    marvis_recording recording; /* borrows codes */
+    char *text;                 /* the words as they are spoken, or NULL; the library's memory */
+    marvis_recording recording; /* borrows codes and text */
     double seconds;             /* of speech, its pause included */
     double prepare_s;           /* spent on reading, trimming, encoding */
 } say_voice;

@@ -23,6 +23,12 @@ works 'no voice' say --model "$m" -o b.wav --stats b.json --seed 1 'Hello.'
 is 'no voice: statistics' null "$("$tool" json b.json voice)"
 differs 'the codec goes on from the voice' a.wav b.wav
 
+works 'a transcript with a number' say --model "$m" --voice-codes zeros.safetensors \
+    --voice-text 'I have 3 of these, and that is all there is.' -o n.wav --stats n.json 'Hello.'
+is 'a transcript with a number: written out, as the text is' $((2 + 3 + 48 + 1 + 6 + 50)) \
+    "$("$tool" json n.json n_prompt)"
+rm n.wav n.json
+
 # The same from audio and from its codes, made by hand: quiet cut off, a pause behind.
 voice() { # ARGUMENT...
     run "$marvis" say --model "$models/endless" --max-seconds 1 --greedy --seed 1 'Hello.' "$@"
@@ -58,8 +64,8 @@ voice --voice-audio ref.wav --voice-text 'Too short.' -o c.wav
 is 'trap 29: a short transcript is a warning' 0 "$status"
 is 'trap 29: which names the numbers' 1 "$(grep -c 'warning: .* 10 characters for 4.2 s .* 2.4 a second' \
     "$temp/err")"
-voice --voice-audio ref.wav --voice-text "$said$said$said" -o c.wav
-is 'trap 29: a long transcript, too' 1 "$(grep -c 'warning: .* 159 characters for 4.2 s' "$temp/err")"
+voice --voice-audio ref.wav --voice-text "$said $said $said" -o c.wav
+is 'trap 29: a long transcript, too' 1 "$(grep -c 'warning: .* 161 characters for 4.2 s' "$temp/err")"
 voice --voice-audio ref.wav --voice-text 'Too short.' -o c.wav --quiet
 is 'trap 29: not when quiet' 0 "$(wc -c < "$temp/err" | tr -d ' ')"
 rm -f c.wav
@@ -67,6 +73,8 @@ fails 2 '--voice-text is missing: give the words that are said in ref.wav' \
     say --model no-such-model hi -o x.wav --voice-audio ref.wav
 fails 2 '--voice-text is missing' say --model no-such-model hi -o x.wav --voice-codes zeros.safetensors
 fails 2 '--voice-text is empty'   say --model no-such-model hi -o x.wav --voice-audio ref.wav --voice-text ' '
+fails 2 '--voice-text: nothing in it is spoken' say --model "$m" hi -o x.wav \
+    --voice-codes zeros.safetensors --voice-text '***'
 fails 2 '--voice-text without'    say --model no-such-model hi -o x.wav --voice-text "$said"
 
 # ---- the recording ------------------------------------------------------------------------------

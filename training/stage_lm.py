@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import common
+from corpus import key, test_keys
 from csm import ALIGN_LAYER, Csm, prompt
 from voices import VOICES
 
@@ -81,7 +82,9 @@ class Examples:
             self.seen.add(name)
             corpus, pack = common.Corpus(self.folder, [name]), np.load(path)
             codes = np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])
-            self.items += [Utterance(corpus.utterances[i][1], c, corpus.phones(i).astype(np.int8)) for i, c in enumerate(codes)]
+            held_out = test_keys() if names is None else ()
+            self.items += [Utterance(corpus.utterances[i][1], c, corpus.phones(i).astype(np.int8)) for i, c in enumerate(codes)
+                           if key(corpus.utterances[i][1]["text"]) not in held_out]
         return self
 
     def compose(self, rng):
@@ -195,7 +198,7 @@ def losses(model, batch, depth_share, corruption):
     ask = target[..., 0] >= 0
     h, wanted = hidden[ask], target[ask]
     c0 = F.cross_entropy(model.lm_head(h), wanted[:, 0])
-    pick = torch.rand(len(h), device=h.device) < depth_share
+    pick = torch.randperm(len(h), device=h.device)[:max(1, round(depth_share * len(h)))]
     logits = model.depth_logits(h[pick], wanted[pick])
     depth = F.cross_entropy(logits.flatten(0, 1), wanted[pick][:, 1:].flatten(), reduction="none").view(-1, common.BOOKS - 1).mean(0)
     phone = F.cross_entropy(model.phone_head(middle[ask]).view(-1, len(common.PHONES)), phones[ask].flatten())
@@ -264,7 +267,10 @@ def main():
         for batch in train_set.batches(rng, args.positions):
             if progress.fraction() >= 1:
                 break
-            frames += int((batch[3][..., 0] >= 0).sum())
+            targets = int((batch[3][..., 0] >= 0).sum())
+            if not targets:
+                continue
+            frames += targets
             c0, depth, phone, align = losses(model, [x.to(device) for x in batch], args.depth_share, args.corruption)
             loss = c0 + (weights[1:] * depth).sum() + 0.1 * phone + 0.2 * align
             for group in optimiser.param_groups:

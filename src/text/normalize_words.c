@@ -34,13 +34,14 @@ static bool capital_follows(const char *p) {
 /* ---- abbreviations --------------------------------------------------------------------------- */
 
 typedef enum abbreviation_kind {
-    BARE_TITLE, /* before a name; the dot may be missing */
-    TITLE,      /* before a name, with its dot */
-    NUMBERED,   /* before a number */
-    DOTTED,     /* with its dot, anywhere */
-    BARE,       /* with or without dot, anywhere */
-    STREET,     /* behind a name, with its dot */
-    CLOSING     /* with its dot; any capital behind it begins a sentence */
+    BARE_TITLE,   /* before a name; the dot may be missing */
+    TITLE,        /* before a name, with its dot */
+    NUMBERED,     /* before a number */
+    DOTTED,       /* with its dot, anywhere */
+    BARE,         /* with or without dot, anywhere */
+    STREET,       /* behind a name, with its dot */
+    TWO_MEANINGS, /* Dr., St. */
+    CLOSING       /* with its dot; any capital behind it begins a sentence */
 } abbreviation_kind;
 
 typedef struct abbreviation {
@@ -50,7 +51,8 @@ typedef struct abbreviation {
 } abbreviation;
 
 static const abbreviation abbreviations[] = {
-    {"dr", "Doctor", BARE_TITLE},
+    {"dr", "Doctor", TWO_MEANINGS},
+    {"st", "Saint", TWO_MEANINGS},
     {"mr", "Mister", BARE_TITLE},
     {"mrs", "Missus", BARE_TITLE},
     {"ms", "Ms", BARE_TITLE},
@@ -164,10 +166,11 @@ static bool fits(abbreviation_kind kind, const char *p, const char *after, bool 
     switch (kind) {
     case BARE_TITLE: return capital_follows(after);
     case TITLE: return dot && mv_is_upper(*p) && capital_follows(after);
-    case NUMBERED: return number_follows(after) && (dot || *after == ' ') && dot;
+    case NUMBERED: return dot && number_follows(after);
     case DOTTED: return dot;
     case BARE: return true;
     case STREET: return dot && mv_is_upper(*p) && name_before(p);
+    case TWO_MEANINGS:
     case CLOSING: return dot;
     }
     return false;
@@ -176,34 +179,42 @@ static bool fits(abbreviation_kind kind, const char *p, const char *after, bool 
 /* The dot of an abbreviation is spoken for; where it ends the sentence, too, a full stop stays. */
 static void say_abbreviation(mv_out *out, const abbreviation *row, const char *spoken,
                              const char *after, bool dot) {
-    bool title = row->kind == BARE_TITLE || row->kind == TITLE || row->kind == NUMBERED;
+    bool title = row->kind == BARE_TITLE || row->kind == TITLE || row->kind == NUMBERED ||
+                 (row->kind == TWO_MEANINGS && strcmp(spoken, row->spoken) == 0);
     mv_out_say(out, spoken);
-    if (!dot || (title && spoken == row->spoken)) return;
+    if (!dot || title) return;
     if (mv_sentence_ends(after) || (row->kind == CLOSING && capital_follows(after)))
         mv_out_mark(out, '.');
 }
 
+/* "St." and "Dr.": which of their two meanings, or NULL. */
+static const char *two_meanings(const char *p, const char *after, bool dot, bool doctor) {
+    if (!mv_is_upper(*p)) return NULL;
+    if (dot) return saint_or_street(p, after, doctor);
+    return doctor && capital_follows(after) ? "Doctor" : NULL;
+}
+
+/* The row at p, if it is written there as a whole word: its length in *n, its dot in *dot. */
+static bool row_at(const abbreviation *row, const char *p, size_t n_word, size_t *n, bool *dot) {
+    *n = strlen(row->written);
+    if (*n < n_word || !mv_begins(p, row->written) || mv_is_word(p[*n])) return false;
+    *dot = p[*n] == '.' && p[*n + 1] != '.' &&
+           (!mv_is_alnum(p[*n + 1]) || (row->kind == NUMBERED && mv_is_digit(p[*n + 1])));
+    return *dot || !(p[*n] && strchr(".'-", p[*n]));
+}
+
 size_t mv_read_abbreviation(mv_scan *scan, const char *p) {
-    size_t n_word = mv_count_alpha(p);
+    size_t n_word = mv_count_alpha(p), n;
+    bool dot;
     if (n_word == 0 || n_word > 6 || mv_is_foreign(p[n_word])) return 0;
-    for (size_t i = 0; i < sizeof abbreviations / sizeof abbreviations[0] + 1; i++) {
-        static const abbreviation saint = {"st", "Saint", BARE_TITLE};
-        bool last = i == sizeof abbreviations / sizeof abbreviations[0];
-        const abbreviation *row = last ? &saint : &abbreviations[i];
+    for (size_t i = 0; i < sizeof abbreviations / sizeof abbreviations[0]; i++) {
+        const abbreviation *row = &abbreviations[i];
         const char *after, *spoken = row->spoken;
-        size_t n = strlen(row->written);
-        bool dot;
-        if (!mv_begins(p, row->written) || mv_is_word(p[n]) || n < n_word) continue;
-        dot = p[n] == '.' && !(p[n + 1] == '.' || mv_is_alnum(p[n + 1]));
-        if (!dot && p[n] == '.' && row->kind == NUMBERED && mv_is_digit(p[n + 1])) dot = true;
-        if (p[n] == '\'' || p[n] == '-' || (p[n] == '.' && !dot)) continue;
+        if (!row_at(row, p, n_word, &n, &dot)) continue;
         after = p + n + dot;
-        if (last || strcmp(row->written, "dr") == 0) {
-            spoken = dot && mv_is_upper(*p) ? saint_or_street(p, after, !last) : NULL;
-            if (!spoken && !last && mv_is_upper(*p) && capital_follows(after)) spoken = "Doctor";
+        if (row->kind == TWO_MEANINGS) {
+            spoken = two_meanings(p, after, dot, row->written[0] == 'd');
             if (!spoken) continue;
-            if (strcmp(spoken, "Doctor") == 0) spoken = row->spoken;
-            if (strcmp(spoken, "Saint") == 0) spoken = row->spoken;
         } else if (!fits(row->kind, p, after, dot)) {
             continue;
         }
@@ -224,7 +235,7 @@ static size_t read_dotted(mv_scan *scan, const char *p) {
     }
     if (mv_is_word(p[n])) {
         if (n_letters < 2 || !mv_is_alpha(p[n]) || mv_is_word(p[n + 1])) return 0;
-        mv_out_say_n(scan->out, p, 0); /* "U.S.A" without its last dot */
+        /* "U.S.A" without its last dot */
         for (size_t i = 0; i <= n; i += 2)
             mv_out_spell(scan->out, p + i, 1);
         return n + 1;

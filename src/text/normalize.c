@@ -56,9 +56,11 @@ static size_t copy_word(mv_scan *scan, const char *p) {
     return n;
 }
 
-/* "word.word": a dot that is spoken, or the end of a sentence without its space. */
+/* "word.word", ".env": a dot that is spoken, or the end of a sentence without its space. */
 static size_t read_dot(mv_scan *scan, const char *p) {
-    if (*p != '.' || !mv_is_word(p[-1]) || !mv_is_word(p[1])) return 0;
+    bool inside = mv_is_word(p[-1]) && mv_is_word(p[1]);
+    bool leading = mv_is_gap(p[-1]) && mv_is_letter(p[1]);
+    if (!inside && !leading) return 0;
     if (mv_is_upper(p[1]) && mv_is_lower(p[2]))
         mv_out_put(scan->out, ". ", 2);
     else

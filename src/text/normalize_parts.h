@@ -29,7 +29,7 @@ size_t mv_count_alpha(const char *p);
 bool mv_begins(const char *p, const char *word);
 /* The same, and no letter or digit follows. */
 bool mv_begins_word(const char *p, const char *word);
-/* A character beyond ASCII that is a sign and no letter begins at p: a currency, a power, a degree. */
+/* A sign beyond ASCII begins at p, no letter: a currency, a power, a degree. */
 bool mv_is_sign(const char *p);
 /* The n bytes at p are one of the words (lower case, separated by spaces). */
 bool mv_among(const char *p, size_t n, const char *words);

@@ -190,6 +190,21 @@ static size_t say_unit(mv_scan *scan, const amount *a, const char *p) {
     return (size_t)(sign - p) + n;
 }
 
+/* "3.2 million km": the scale is a word already, the unit behind it is none yet. */
+static size_t say_scaled_unit(mv_out *out, const amount *a, const char *p) {
+    static const char *const scales[] = {"hundred", "thousand", "million", "billion", "trillion"};
+    const mv_unit *unit;
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        size_t n = 1 + strlen(scales[i]);
+        if (*p != ' ' || !mv_begins(p + 1, scales[i]) || p[n] != ' ') continue;
+        if (!mv_unit_find(p + n + 1, true, &unit)) return 0;
+        say_amount(out, a);
+        mv_out_say(out, scales[i]);
+        return n + 1 + mv_unit_say(out, p + n + 1, true, false);
+    }
+    return 0;
+}
+
 /* Currencies behind their amount: "5 \u20ac", "50\u00a2". */
 static size_t say_currency(mv_out *out, const amount *a, const char *p) {
     static const struct {
@@ -290,6 +305,7 @@ size_t mv_read_quantity(mv_scan *scan, const char *p) {
     if (!rest) rest = say_day_half(out, &a, p + n);
     if (!rest) rest = say_currency(out, &a, p + n);
     if (!rest) rest = say_unit(scan, &a, p + n);
+    if (!rest) rest = say_scaled_unit(out, &a, p + n);
     if (!rest) rest = say_multiple(out, &a, p + n);
     if (!rest) {
         a.counted = !a.range && is_counted(p, p + n);

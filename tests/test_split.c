@@ -7,7 +7,7 @@
 #include "text/split.h"
 #include "text/utf8.h"
 
-enum { N_CASES = 187, MAX_TEXT = 8192, MAX_PIECES = 4096 };
+enum { N_CASES = 190, MAX_TEXT = 8192, MAX_PIECES = 4096 };
 
 /* ---- splitting ------------------------------------------------------------------------------- */
 

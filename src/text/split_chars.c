@@ -40,7 +40,6 @@ bool mv_split_is_digit(uint32_t cp) { return between(cp, '0', '9') || between(cp
 
 bool mv_split_is_word(uint32_t cp) {
     static const uint32_t latin[] = {0xaa, 0xb2, 0xb3, 0xb5, 0xb9, 0xba, 0xbc, 0xbd, 0xbe};
-    if (cp == UTF8_INVALID) return false;
     if (cp < 0x80) return mv_split_case(cp) != MV_CASE_NONE || mv_split_is_digit(cp);
     if (cp < 0xc0) return AMONG(cp, latin);
     if (cp == 0xd7 || cp == 0xf7) return false;
@@ -50,7 +49,8 @@ bool mv_split_is_word(uint32_t cp) {
     if (between(cp, 0xff00, 0xff0f) || between(cp, 0xff1a, 0xff20)) return false;
     if (between(cp, 0xff3b, 0xff40) || between(cp, 0xff5b, 0xff65)) return false;
     if (cp == 0xfeff || between(cp, 0xfff0, 0xffff)) return false;
-    return !between(cp, 0x1f000, 0x1faff) && !mv_split_is_mark(cp) && cp < 0xe0000;
+    return !between(cp, 0x1f000, 0x1faff) && !mv_split_is_mark(cp) &&
+           cp < 0xe0000; /* tags and the like, and invalid bytes */
 }
 
 bool mv_split_is_wide(uint32_t cp) {

@@ -1,6 +1,6 @@
-"""The decoding half of the Mimi codec (quantiser, upsampling, transformer, SEANet decoder) in plain PyTorch, and the
-throw-away mel encoder that finds the codes. Parameter names are those of Hugging Face checkpoints, so that a state
-dict goes into `codec_model.*` as it is. Shapes: latents [B, LATENT, frames], waveforms [B, 1, samples]."""
+"""The Mimi codec (quantiser, upsampling, transformers, SEANet encoder and decoder) in plain PyTorch. Parameter names are
+those of Hugging Face checkpoints, so that a state dict goes into `codec_model.*` as it is. Shapes: latents [B, LATENT,
+frames], waveforms [B, 1, samples]."""
 import math
 
 import torch
@@ -138,8 +138,7 @@ class Level(nn.Module):
 
 
 class ResidualQuantizer(nn.Module):
-    """Codebooks learnt by k-means, then by moving averages with revival of the dead. The latent passes unquantised
-    until `start` is called. `first` is the lowest code in use."""
+    """Codebooks found by k-means (`start`). `first` is the lowest code in use."""
 
     def __init__(self, levels, first):
         super().__init__()
@@ -170,45 +169,18 @@ class ResidualQuantizer(nn.Module):
                 mean[dead] = x[torch.randint(len(x), (len(dead),), device=x.device)]
                 table = mean
             layer.codebook.embed_sum.copy_(table)
-            layer.codebook.cluster_usage.fill_(1)
-            code = self.search(x, level)
-            usage = torch.bincount(code, minlength=BOOK_SIZE).float() * 0.02
-            layer.codebook.embed_sum.copy_(table * usage.clamp(min=0.1)[:, None])
-            layer.codebook.cluster_usage.copy_(usage.clamp(min=0.1))
-            x = x - layer.codebook.table()[code]
+            x = x - table[self.search(x, level)]
 
-    @torch.no_grad()
-    def update(self, level, x, code, decay):
-        book = self.layers[level].codebook
-        count = torch.bincount(code, minlength=BOOK_SIZE).float()
-        total = torch.zeros_like(book.embed_sum).index_add_(0, code, x)
-        scale = 1 - decay
-        book.cluster_usage.mul_(decay).add_(count, alpha=scale)
-        book.embed_sum.mul_(decay).add_(total, alpha=scale)
-        dead = (book.cluster_usage < 0.03).nonzero()[:, 0]
-        if len(dead):
-            book.embed_sum[dead] = x[torch.randint(len(x), (len(dead),), device=x.device)] * 0.3
-            book.cluster_usage[dead] = 0.3
-
-    def forward(self, z, quantise, decay=None):
-        """z [B, LATENT, T] -> out [B, LATENT, T], codes [B, levels, T], commitment loss, quantised sum [B, dim, T]."""
+    def forward(self, z):
+        """z [B, LATENT, T] -> codes [B, levels, T]."""
         x = self.input_proj(z)
-        if not quantise:
-            return self.output_proj(x), None, x.new_zeros(()), x
         b, d, t = x.shape
-        flat = x.transpose(1, 2).reshape(-1, d)
-        rest, total, codes = flat.detach(), torch.zeros_like(flat), []
-        commit = 0.0
+        rest, codes = x.transpose(1, 2).reshape(-1, d), []
         for level in range(len(self.layers)):
             code = self.search(rest, level)
-            row = self.layers[level].codebook.table()[code]
-            if decay is not None:
-                self.update(level, rest, code, decay)
-            total, rest = total + row, rest - row
+            rest = rest - self.layers[level].codebook.table()[code]
             codes.append(code.view(b, t))
-            commit = commit + F.mse_loss(flat, total)
-        q = (flat + (total - flat).detach()).view(b, t, d).transpose(1, 2)
-        return self.output_proj(q), torch.stack(codes, 1), commit / len(self.layers), q
+        return torch.stack(codes, 1)
 
     def decode(self, codes):                # [B, levels, T]
         rows = sum(layer.codebook.table()[codes[:, i]] for i, layer in enumerate(self.layers))
@@ -223,10 +195,9 @@ class Quantizer(nn.Module):
         self.semantic_residual_vector_quantizer = ResidualQuantizer(1, 1)
         self.acoustic_residual_vector_quantizer = ResidualQuantizer(BOOKS - 1, 0)
 
-    def forward(self, z, quantise=True, decay=None):
-        a, code0, loss0, semantic = self.semantic_residual_vector_quantizer(z, quantise, decay)
-        b, rest, loss1, _ = self.acoustic_residual_vector_quantizer(z, quantise, decay)
-        return a + b, torch.cat([code0, rest], 1) if quantise else None, loss0 + loss1, semantic
+    def forward(self, z):
+        """z [B, LATENT, T] -> codes [B, BOOKS, T]."""
+        return torch.cat([self.semantic_residual_vector_quantizer(z), self.acoustic_residual_vector_quantizer(z)], 1)
 
     def decode(self, codes):
         return self.semantic_residual_vector_quantizer.decode(codes[:, :1]) + \
@@ -274,44 +245,6 @@ class MelHead(nn.Module):
     def __init__(self, filters=16):
         super().__init__()
         self.layers = nn.Sequential(nn.ELU(), Conv(filters * 8, 256, 3), nn.GELU(), Conv(256, N_FEATURES, 1))
-
-    def forward(self, x):
-        return self.layers(x)
-
-
-class Block(nn.Module):
-    def __init__(self, width, dilation):
-        super().__init__()
-        self.conv, self.out = Conv(width, width, 3, dilation=dilation), nn.Conv1d(width, width, 1)
-        self.gain = nn.Parameter(torch.full((width, 1), 0.3))
-        self.norm = ChannelNorm(width)
-
-    def forward(self, x):
-        return x + self.gain * self.out(F.gelu(self.conv(self.norm(x))))
-
-
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of [B, C, T]: causal."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, x):
-        return self.norm(x.transpose(1, 2)).transpose(1, 2)
-
-
-class MelEncoder(nn.Module):
-    """Throw-away causal encoder: noise-free features at 200 Hz -> latents at 12.5 Hz. It finds the codes that the language
-    model learns to speak; the waveform encoder of the checkpoint is trained against it."""
-
-    def __init__(self, width=128):
-        super().__init__()
-        self.layers = nn.Sequential(
-            Conv(N_FEATURES, width, 3), Block(width, 1),
-            Conv(width, 2 * width, 16, stride=8), Block(2 * width, 1), Block(2 * width, 2),
-            Conv(2 * width, 2 * width, 4, stride=2), Block(2 * width, 1), ChannelNorm(2 * width),
-            nn.Conv1d(2 * width, LATENT, 1))
 
     def forward(self, x):
         return self.layers(x)

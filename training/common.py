@@ -14,7 +14,7 @@ RATE, FRAME, HOP = 24000, 1920, 120          # samples: per second, per code fra
 STEPS = FRAME // HOP                         # mel frames in one code frame
 N_BANDS, N_FEATURES, FLOOR = 80, 87, -4.0    # per mel frame
 PITCH_MEAN, PITCH_SCALE = 4.9, 2.5           # ln Hz
-BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 4, 512, 64, 128
+BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 8, 512, 64, 128
 SLOTS = 4                                    # phone labels per code frame
 PHONES = ("pau aa ae ah ao aw ax axr ay b ch d dh dx eh el em en er ey f g hh hv ih iy jh k l m n nx ng ow oy p r s sh "
           "t th uh uw v w y z zh").split()

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import common
+import stage_codes
 from codec import Codec, MelHead
 from stage_codes import distances
 
@@ -82,26 +83,32 @@ class StageB(nn.Module):
         part = low[..., first * common.STEPS:(first + HIGH + 1) * common.STEPS]
         return low, self.codec.decoder.high(part)[:, 0], first * common.FRAME
 
+    def feature_loss(self, low, features):
+        levels, pitch, voiced, strengths = distances(self.head(low), features)
+        return levels + 2.5 * pitch + 0.3 * (voiced + strengths)
+
     def forward(self, codes, audio, features, start):
         low, made, at = self.render(codes, start)
         wanted = audio[:, at:at + made.shape[1]]
         if not start:                    # the first frame only warms up the convolutions
             made, wanted = made[:, common.FRAME:], wanted[:, common.FRAME:]
         log_loss, linear = self.loss(made, wanted)
-        levels, pitch, voiced, strengths = distances(self.head(low), features)
-        return log_loss, linear, levels + 2.5 * pitch + 0.3 * (voiced + strengths)
+        return log_loss, linear, self.feature_loss(low, features)
 
 
-def start_from(codec, folder):
-    """The layers above 200 Hz of an exported checkpoint: its codes may have been others."""
-    own, taken = codec.state_dict(), 0
-    for file in pathlib.Path(folder).glob("*.safetensors"):
-        for name, value in load_file(file).items():
-            key = name.removeprefix("codec_model.")
-            if key.startswith("decoder.layers.") and int(key.split(".")[2]) >= 4 and own[key].shape == value.shape:
-                own[key].copy_(value)
-                taken += 1
-    print(f"{folder}: {taken} tensors taken", flush=True)
+def start_from(codec, path):
+    """All but the quantiser, whose codes may have been others, of an exported checkpoint (a folder) or a training state."""
+    own, given, taken = codec.state_dict(), {}, 0
+    if pathlib.Path(path).is_dir():
+        for file in pathlib.Path(path).glob("*.safetensors"):
+            given |= {k.removeprefix("codec_model."): v for k, v in load_file(file).items()}
+    else:
+        given = common.load(path)["average"]
+    for key, value in given.items():
+        if key in own and not key.startswith("quantizer.") and own[key].shape == value.shape:
+            own[key].copy_(value)
+            taken += 1
+    print(f"{path}: {taken} tensors taken", flush=True)
 
 
 def main():
@@ -110,7 +117,9 @@ def main():
     parser.add_argument("--codes", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=85)
-    parser.add_argument("--start", help="checkpoint folder whose last layers to begin with, where there is no --out yet")
+    parser.add_argument("--start", help="checkpoint folder or .pt to begin with, where there is no --out yet")
+    parser.add_argument("--filters", type=int, default=16)
+    parser.add_argument("--silent", type=float, default=0.15, help="share of the time in which only features are learnt")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--peak", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
@@ -118,10 +127,11 @@ def main():
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     device = common.setup(args.seed, args.threads)
-    stage_a = common.load(args.codes, device)
-    model = StageB(stage_a["filters"]).to(device)
-    model.load_state_dict({k: v for k, v in stage_a["model"].items() if k.startswith(("codec.", "head."))}, strict=False)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.8, 0.99), weight_decay=0.0, fused=True)
+    model = StageB(args.filters).to(device)
+    model.codec.quantizer.load_state_dict(stage_codes.load(args.codes, device).quantizer.state_dict())
+    for part in model.codec.quantizer.parameters():
+        part.requires_grad_(False)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=args.peak, betas=(0.8, 0.99), weight_decay=0.0, fused=True)
     progress, average = common.Progress(args.minutes, args.peak), common.Average(model.codec)
     if args.start and not args.out.exists():
         start_from(model.codec, args.start)
@@ -136,13 +146,18 @@ def main():
     if args.compile:
         model.codec.decoder.high = torch.compile(model.codec.decoder.high)
     keep = lambda: common.save(args.out, model=model.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
-                               step=progress.step, seconds=progress.seconds(), filters=stage_a["filters"])
+                               step=progress.step, seconds=progress.seconds(), filters=args.filters)
     mean = {}
     while progress.fraction() < 1:
-        start = rng.random() < 0.2
-        codes, audio, features = (x.to(device) for x in crops.batch(rng, args.batch, start, FAR if rng.random() < 0.15 else LOW))
-        log_loss, linear, mel = model(codes, audio, features, start)
-        loss = log_loss + linear + 0.3 * mel
+        start, silent = rng.random() < 0.2, progress.fraction() < args.silent
+        codes, audio, features = (x.to(device) for x in crops.batch(rng, args.batch * (4 if silent else 1), start,
+                                                                    FAR if rng.random() < 0.15 else LOW))
+        if silent:
+            mel = model.feature_loss(model.codec.low(model.codec.quantizer.decode(codes)), features)
+            log_loss = linear = torch.zeros(())
+        else:
+            log_loss, linear, mel = model(codes, audio, features, start)
+        loss = log_loss + linear + (1.0 if silent else 0.3) * mel
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()
         loss.backward()

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import common
+import stage_codes
 from codec import Encoder
-from stage_codes import StageA
 
 LOOKAHEAD = 960
 
@@ -26,6 +26,7 @@ class Streams:
     def batch(self, rng, size, frames):
         audio = np.zeros((size, frames * common.FRAME + LOOKAHEAD), np.float32)
         features = np.zeros((size, frames * common.STEPS, common.N_FEATURES), np.float32)
+        phones = np.zeros((size, frames, common.SLOTS), np.int64)
         for row in range(size):
             at = 0
             while at < frames:
@@ -34,14 +35,10 @@ class Streams:
                 n = min(self.corpus.frames(i) - first, frames - at)
                 audio[row, at * common.FRAME:(at + n) * common.FRAME] = self.corpus.audio(i, first, n)
                 features[row, at * common.STEPS:(at + n) * common.STEPS] = self.corpus.features(i, first, n)
+                phones[row, at:at + n] = self.corpus.phones(i)[first:first + n]
                 at += n
         gain = np.exp(rng.uniform(-0.1, 0.1, (size, 1))).astype(np.float32)
-        return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features).transpose(1, 2)
-
-
-def projections(quantizer, latent):
-    return torch.cat([quantizer.semantic_residual_vector_quantizer.input_proj(latent),
-                      quantizer.acoustic_residual_vector_quantizer.input_proj(latent)], 1)
+        return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features), torch.tensor(phones)
 
 
 def main():
@@ -50,16 +47,15 @@ def main():
     parser.add_argument("--codes", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--peak", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     device = common.setup(args.seed, args.threads)
-    stage_a = common.load(args.codes, device)
-    teacher = StageA(stage_a["filters"]).to(device).eval()
-    teacher.load_state_dict(stage_a["model"])
-    encoder = Encoder(stage_a["filters"]).to(device)
+    teacher = stage_codes.load(args.codes, device)
+    encoder = Encoder(args.filters).to(device)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     progress, average = common.Progress(args.minutes, args.peak), common.Average(encoder)
     if args.out.exists():
@@ -70,14 +66,14 @@ def main():
         progress.step, average.state, average.n = state["step"], state["average"], state["step"]
     rng, streams = np.random.default_rng(args.seed + progress.step), Streams(args.data)
     keep = lambda: common.save(args.out, model=encoder.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
-                               step=progress.step, seconds=progress.seconds(), filters=stage_a["filters"])
-    mean, quantizer = {}, teacher.codec.quantizer
+                               step=progress.step, seconds=progress.seconds(), filters=args.filters)
+    mean, quantizer = {}, teacher.quantizer
     while progress.fraction() < 1:
         far = rng.random() < 0.15
-        audio, features = (x.to(device) for x in streams.batch(rng, max(1, args.batch // 3) if far else args.batch, 75 if far else 25))
+        audio, features, phones = (x.to(device) for x in streams.batch(rng, max(1, args.batch // 3) if far else args.batch, 75 if far else 25))
         with torch.no_grad():
-            wanted = projections(quantizer, teacher.encoder(features))
-        made = projections(quantizer, encoder(audio))
+            wanted = teacher(features, phones)
+        made = encoder(audio)
         scale = wanted.var((0, 2), keepdim=True) + 0.05 * wanted.var()
         loss = ((made - wanted).square() / scale).mean()
         optimiser.param_groups[0]["lr"] = progress.rate()
@@ -90,7 +86,7 @@ def main():
         values = {"unexplained": loss.item()}
         if progress.step % 50 == 0:
             with torch.no_grad():
-                a, b = quantizer(teacher.encoder(features))[1], quantizer(encoder(audio))[1]
+                a, b = quantizer(wanted), quantizer(made)
                 same = (a == b).float().mean((0, 2))
                 values |= {"code0": same[0].item(), "code1": same[1].item(), "code3": same[3].item()}
         for k, v in values.items():

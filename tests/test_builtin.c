@@ -105,9 +105,9 @@ static void prompts_are_those_of_transformers(void **state) {
         int32_t *ids;
         size_t n_ids;
         marvis_error err;
-        assert_ok(marvis_model_tokenize(model, speaker_of(item), text, strlen(text), &ids, &n_ids,
-                                        &err),
-                  err);
+        assert_ok(
+            marvis_model_tokenize(model, speaker_of(item), text, strlen(text), &ids, &n_ids, &err),
+            err);
         assert_int_equal(n_ids, json_array_size(expected));
         for (size_t k = 0; k < n_ids; k++)
             assert_int_equal(ids[k], json_integer_value(json_array_get(expected, k)));

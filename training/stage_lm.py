@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import common
+import parallel
 from corpus import key, test_keys
 from csm import ALIGN_LAYER, Csm, prompt
 from voices import VOICES
@@ -117,8 +118,9 @@ class Examples:
         other = int(rng.integers(len(VOICES)))
         return Segment(other, u, [other == tag] * (len(u) - 1) + [len(u) > 1 or other == tag])
 
-    def batches(self, rng, positions, plain=False):
-        """Batches of similar length, in random order."""
+    def batches(self, rng, positions, plain=False, part=(0, 1)):
+        """Batches of similar length, in random order; part (k, n): every nth from the kth on, and as many of each. Batches
+        without anything to learn are left out."""
         examples = [[Segment(u.tag, [u])] for u in self.items if u.tag is not None] if plain else self.compose(rng)
         length = np.array([sum(s.positions for s in e) for e in examples])
         order, group, groups = np.argsort(length * rng.uniform(0.93, 1.07, len(length))), [], []
@@ -128,8 +130,9 @@ class Examples:
                 group = []
             group.append(i)
         groups.append(group)
+        groups = [g for g in groups if any(any(s.learnt) for i in g for s in examples[i])]
         rng.shuffle(groups)
-        for group in groups:
+        for group in groups[part[0]:len(groups) // part[1] * part[1]:part[1]]:
             yield collate([examples[i] for i in group])
 
 
@@ -237,7 +240,11 @@ def main():
     parser.add_argument("--depth-share", type=float, default=0.2, help="of the frames that the depth decoder learns at each step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    parser.add_argument("--processes", type=int, default=1, help="that share the work; shards are then read at the start only")
+    parallel.run(train, parser.parse_args())
+
+
+def train(args, team):
     device = common.setup(args.seed, args.threads)
     train_set, test_set = Examples(args.data), Examples(args.data).refresh(["test"])
     model = Csm().to(device)
@@ -254,41 +261,45 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
         progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
         progress.step, average.state, average.n, frames = state["step"], state["average"], state["step"], state["frames"]
-        torch.manual_seed(args.seed + progress.step)
+    torch.manual_seed(args.seed + progress.step + 7919 * team.rank)
     rng = np.random.default_rng(args.seed + progress.step)
     weights = torch.tensor(WEIGHTS, device=device) / WEIGHTS[0]
     keep = lambda: common.save(args.out, model=model.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
                                step=progress.step, seconds=progress.seconds(), frames=frames)
     mean, passes = {}, 0
-    while progress.fraction() < 1:
-        train_set.refresh()
+    done = progress.fraction() >= 1
+    while not done:
+        if not passes or team.size == 1:
+            train_set.refresh()
         passes += 1
-        print(f"pass {passes}: {len(train_set.items)} sentences, {sum(len(u.codes) for u in train_set.items) * 0.08 / 3600:.1f} h", flush=True)
-        for batch in train_set.batches(rng, args.positions):
-            if progress.fraction() >= 1:
-                break
+        if team.first:
+            print(f"pass {passes}: {len(train_set.items)} sentences, {sum(len(u.codes) for u in train_set.items) * 0.08 / 3600:.1f} h", flush=True)
+        for batch in train_set.batches(rng, args.positions, part=(team.rank, team.size)):
             targets = int((batch[3][..., 0] >= 0).sum())
-            if not targets:
-                continue
-            frames += targets
+            frames += targets * team.size
             c0, depth, phone, align = losses(model, [x.to(device) for x in batch], args.depth_share, args.corruption)
             loss = c0 + (weights[1:] * depth).sum() + 0.1 * phone + 0.2 * align
-            for group in optimiser.param_groups:
-                group["lr"] = progress.rate()
             optimiser.zero_grad()
             loss.backward()
+            rate, done = team.agree(model.parameters(), progress.rate(), progress.fraction() >= 1)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             average.update()
             progress.step += 1
             for k, v in (("c0", c0), ("c1", depth[0]), (f"c{common.BOOKS - 1}", depth[-1]), ("phone", phone), ("align", align)):
                 mean[k] = 0.98 * mean.get(k, v.item()) + 0.02 * v.item()
-            if progress.step % 50 == 0:
+            if progress.step % 50 == 0 and team.first:
                 progress.log(**mean, frames=frames)
-            if progress.step % 400 == 0:
+            if progress.step % 400 == 0 and team.first:
                 test = validate(model, average.state, test_set)
                 print("test: " + "  ".join(f"c{i} {x:.3f}" for i, x in enumerate(test[:-1])) + f"  align {test[-1]:.3f}", flush=True)
                 keep()
+            if done:
+                break
+    if not team.first:
+        return
     keep()
     test = validate(model, average.state, test_set)
     print("test: " + "  ".join(f"c{i} {x:.3f}" for i, x in enumerate(test[:-1])) + f"  align {test[-1]:.3f}", flush=True)

@@ -14,6 +14,7 @@ RATE, FRAME, HOP = 24000, 1920, 120          # samples: per second, per code fra
 STEPS = FRAME // HOP                         # mel frames in one code frame
 N_BANDS, N_FEATURES, FLOOR = 80, 87, -4.0    # per mel frame
 PITCH_MEAN, PITCH_SCALE = 4.9, 2.5           # ln Hz
+PHASE_REACH = 600                            # samples on either side from which a phase is taken
 BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 8, 512, 64, 128
 SLOTS = 4                                    # phone labels per code frame
 PHONES = ("pau aa ae ah ao aw ax axr ay b ch d dh dx eh el em en er ey f g hh hv ih iy jh k l m n nx ng ow oy p r s sh "
@@ -78,6 +79,24 @@ class Corpus:
             out[:b - a, N_BANDS + 1] = voiced[a:b]
             out[:b - a, N_BANDS + 2:] = part[:, 26:]
         out[max(0, b - a):, N_BANDS] = (pitch[-1] - PITCH_MEAN) * PITCH_SCALE
+        return out
+
+    def phases(self, i):
+        """The fundamental's phase at the end of every frame of utterance i as [frames, 2]: cosine and sine, 0 0 where there
+        is no pitch."""
+        n = self.frames(i)
+        audio, pitch = np.pad(self.audio(i), PHASE_REACH), self.features(i)[STEPS - 1::STEPS]
+        out = np.zeros((n, 2), np.float32)
+        for k in np.nonzero(pitch[:, N_BANDS + 1] > 0.5)[0]:
+            f0 = math.exp(pitch[k, N_BANDS] / PITCH_SCALE + PITCH_MEAN)
+            reach = min(PHASE_REACH, int(1.5 * RATE / f0))
+            at = np.arange(-reach, reach + 1)
+            middle = (k + 1) * FRAME + PHASE_REACH
+            part = audio[middle - reach:middle + reach + 1]
+            window = 0.5 + 0.5 * np.cos(math.pi * at[:len(part)] / reach)
+            z = np.sum(part * window * np.exp(-2j * math.pi * f0 / RATE * at[:len(part)]))
+            if abs(z) > 1e-4 * reach:
+                out[k] = z.real / abs(z), z.imag / abs(z)
         return out
 
     def phones(self, i):

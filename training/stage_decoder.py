@@ -26,8 +26,9 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window{n}", torch.hann_window(n))
 
     def forward(self, x, y):
-        """x made, y wanted [B, samples]; -> log-magnitude distance (10 dB), relative linear distance."""
-        log_loss = linear = 0.0
+        """x made, y wanted [B, samples]; -> log-magnitude distance (10 dB), relative linear distance, relative distance with
+        phases where voices have their strongest harmonics (the codes hold the phase of the pitch)."""
+        log_loss = linear = wave = 0.0
         for n in RESOLUTIONS:
             window = getattr(self, f"window{n}")
             both = torch.stft(torch.cat([x, y]), n, n // 4, n, window, center=False, return_complex=True)
@@ -37,7 +38,10 @@ class SpectralLoss(nn.Module):
             a, b = magnitude.chunk(2)
             log_loss = log_loss + (log[:len(x)] - log[len(x):]).abs().mean()
             linear = linear + (a - b).abs().sum() / b.sum()
-        return log_loss / len(RESOLUTIONS), linear / len(RESOLUTIONS)
+            if n in (512, 1024):
+                a, b = both[:, :n * 1500 // common.RATE].chunk(2)
+                wave = wave + (a - b).abs().sum() / b.abs().sum() / 2
+        return log_loss / len(RESOLUTIONS), linear / len(RESOLUTIONS), wave
 
 
 class Crops:
@@ -92,8 +96,8 @@ class StageB(nn.Module):
         wanted = audio[:, at:at + made.shape[1]]
         if not start:                    # the first frame only warms up the convolutions
             made, wanted = made[:, common.FRAME:], wanted[:, common.FRAME:]
-        log_loss, linear = self.loss(made, wanted)
-        return log_loss, linear, self.feature_loss(low, features)
+        log_loss, linear, wave = self.loss(made, wanted)
+        return log_loss, linear, wave, self.feature_loss(low, features)
 
 
 def start_from(codec, path):
@@ -154,10 +158,10 @@ def main():
                                                                     FAR if rng.random() < 0.15 else LOW))
         if silent:
             mel = model.feature_loss(model.codec.low(model.codec.quantizer.decode(codes)), features)
-            log_loss = linear = torch.zeros(())
+            log_loss = linear = wave = torch.zeros(())
         else:
-            log_loss, linear, mel = model(codes, audio, features, start)
-        loss = log_loss + linear + (1.0 if silent else 0.3) * mel
+            log_loss, linear, wave, mel = model(codes, audio, features, start)
+        loss = log_loss + linear + 0.5 * wave + (1.0 if silent else 0.3) * mel
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()
         loss.backward()
@@ -165,7 +169,7 @@ def main():
         optimiser.step()
         average.update()
         progress.step += 1
-        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("features", mel.item()), ("norm", norm.item())):
+        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("wave", wave.item()), ("features", mel.item()), ("norm", norm.item())):
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
         if progress.step % 50 == 0:
             progress.log(**mean)

@@ -26,7 +26,7 @@ class Streams:
     def batch(self, rng, size, frames):
         audio = np.zeros((size, frames * common.FRAME + LOOKAHEAD), np.float32)
         features = np.zeros((size, frames * common.STEPS, common.N_FEATURES), np.float32)
-        phones = np.zeros((size, frames, common.SLOTS), np.int64)
+        phones, phases = np.zeros((size, frames, common.SLOTS), np.int64), np.zeros((size, frames, 2), np.float32)
         for row in range(size):
             at = 0
             while at < frames:
@@ -36,9 +36,10 @@ class Streams:
                 audio[row, at * common.FRAME:(at + n) * common.FRAME] = self.corpus.audio(i, first, n)
                 features[row, at * common.STEPS:(at + n) * common.STEPS] = self.corpus.features(i, first, n)
                 phones[row, at:at + n] = self.corpus.phones(i)[first:first + n]
+                phases[row, at:at + n] = self.corpus.phases(i)[first:first + n]
                 at += n
         gain = np.exp(rng.uniform(-0.1, 0.1, (size, 1))).astype(np.float32)
-        return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features), torch.tensor(phones)
+        return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features), torch.tensor(phones), torch.tensor(phases)
 
 
 def main():
@@ -70,9 +71,9 @@ def main():
     mean, quantizer = {}, teacher.quantizer
     while progress.fraction() < 1:
         far = rng.random() < 0.15
-        audio, features, phones = (x.to(device) for x in streams.batch(rng, max(1, args.batch // 3) if far else args.batch, 75 if far else 25))
+        audio, features, phones, phases = (x.to(device) for x in streams.batch(rng, max(1, args.batch // 3) if far else args.batch, 75 if far else 25))
         with torch.no_grad():
-            wanted = teacher(features, phones)
+            wanted = teacher(features, phones, phases)
         made = encoder(audio)
         scale = wanted.var((0, 2), keepdim=True) + 0.05 * wanted.var()
         loss = ((made - wanted).square() / scale).mean()

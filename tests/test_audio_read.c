@@ -246,6 +246,8 @@ static void what_is_no_sound_is_refused(void **state) {
     assert_refused(in_temp("gone.wav"), 9, MARVIS_ERR_NOT_FOUND, "cannot be opened");
     assert_refused(folder, 9, MARVIS_ERR_INPUT, "no ordinary file");
     assert_refused("/dev/null", 9, MARVIS_ERR_INPUT, "no ordinary file");
+    assert_int_equal(mkfifo(in_temp("fifo.wav"), 0600), 0); /* nobody will ever write into it */
+    assert_refused(in_temp("fifo.wav"), 9, MARVIS_ERR_INPUT, "no ordinary file");
     assert_refused(write_bytes("zero.wav", "", 0), 9, MARVIS_ERR_INPUT, "empty");
     assert_refused(write_bytes("text.wav", "not a sound at all", 18), 9, MARVIS_ERR_FORMAT,
                    "not audio");
@@ -257,6 +259,19 @@ static void what_is_no_sound_is_refused(void **state) {
                    MARVIS_ERR_INPUT, "longer than 2 s (2.1 s)");
     assert_refused(write_tone("slow.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 500, 1, gain, 1), 9,
                    MARVIS_ERR_INPUT, "500 samples a second");
+    /* Three samples of 192 kHz are less than half a one of 24 kHz. */
+    assert_refused(
+        write_tone("short.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 192000, 1, gain, 3.5 / 192000), 9,
+        MARVIS_ERR_INPUT, "no samples");
+}
+
+/* A header, and zeros without end: 2^33 chunks of no bytes, which nobody may walk through. */
+static void an_endless_header_is_refused(void **state) {
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", write_bytes("hole.wav", "RIFF\xff\xff\xff\x7fWAVE", 12));
+    assert_int_equal(truncate(path, (off_t)1 << 36), 0);
+    assert_refused(path, 9, MARVIS_ERR_FORMAT, "not audio");
 }
 
 static void what_is_cut_off_is_refused(void **state) {
@@ -281,6 +296,53 @@ static void what_is_cut_off_is_refused(void **state) {
         assert_int_not_equal(audio_read(write_part("cut.wav", wav, n), RATE, 9, &pcm, &count, NULL),
                              MARVIS_OK);
     }
+}
+
+/* An MP3 of changing bit rate whose first frame does not say its length: libsndfile guesses one,
+ * which is no reason to find it cut off. One that says it is held to it. */
+static void guessed_lengths_of_mp3_are_no_claims(void **state) {
+    (void)state;
+    enum { N = 6 * RATE };
+    static float tone[N];
+    static unsigned char bytes[1 << 20];
+    SF_INFO info = {
+        .samplerate = RATE, .channels = 1, .format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
+    char path[600];
+    snprintf(path, sizeof path, "%s", in_temp("v.mp3"));
+    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
+    int mode = SF_BITRATE_MODE_VARIABLE;
+    double quality = 0.5;
+    sf_command(file, SFC_SET_BITRATE_MODE, &mode, sizeof mode);
+    sf_command(file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality);
+    for (int t = 0; t < N; t++) /* a second of silence, one of sound */
+        tone[t] = (float)(0.5 * sin(0.05 * t * (1 + t / 3e4)) * (t / RATE % 2));
+    assert_int_equal(sf_write_float(file, tone, N), N);
+    sf_close(file);
+    FILE *source = fopen(path, "rb");
+    size_t n_bytes = fread(bytes, 1, sizeof bytes, source);
+    fclose(source);
+    assert_refused(write_part("cut.mp3", path, (long)n_bytes / 2), 9, MARVIS_ERR_FORMAT, "cut off");
+
+    size_t first = 0, second = 4; /* frames; the first one has the length */
+    while (memcmp(bytes + first, "\xff\xf3", 2) != 0)
+        first++;
+    second += first;
+    while (memcmp(bytes + second, bytes + first, 2) != 0)
+        second++;
+    float *pcm;
+    size_t n;
+    marvis_error err;
+    assert_ok(
+        audio_read(write_bytes("v.mp3", bytes + second, n_bytes - second), RATE, 9, &pcm, &n, &err),
+        err);
+    if (n < N || n > N + 3000) fail_msg("%zu samples of %d", n, N);
+    free(pcm);
+
+    /* The length is found behind a tag, too, of 300 bytes here. */
+    static unsigned char tagged[10 + 300 + sizeof bytes] = "ID3\x03\0\0\0\0\x02\x2c";
+    memcpy(tagged + 310, bytes, n_bytes / 2);
+    assert_refused(write_bytes("tag.mp3", tagged, 310 + n_bytes / 2), 9, MARVIS_ERR_FORMAT,
+                   "cut off");
 }
 
 /* A WAV from a pipe does not know its length: it is read to its end. */
@@ -322,6 +384,19 @@ static void samples_that_are_no_numbers_are_refused(void **state) {
     assert_int_equal(n_run, 3);
 }
 
+/* The place of a sample that no sound has is told in the file's own time. */
+static void samples_beyond_any_sound_are_refused(void **state) {
+    (void)state;
+    static float samples[9000];
+    const char *path = in_temp("loud.wav");
+    SF_INFO info = {.samplerate = 48000, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
+    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
+    samples[6000] = -3e6f;
+    assert_int_equal(sf_writef_float(file, samples, 9000), 9000);
+    sf_close(file);
+    assert_refused(path, 9, MARVIS_ERR_INPUT, "sample 6000 (at 0.125 s) is -3e+06");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trap_28_every_rate_gives_the_same_tone),
@@ -331,8 +406,11 @@ int main(void) {
         cmocka_unit_test(pieces_of_any_size_resample_alike),
         cmocka_unit_test(what_is_no_sound_is_refused),
         cmocka_unit_test(what_is_cut_off_is_refused),
+        cmocka_unit_test(an_endless_header_is_refused),
+        cmocka_unit_test(guessed_lengths_of_mp3_are_no_claims),
         cmocka_unit_test(unknown_lengths_are_read),
         cmocka_unit_test(samples_that_are_no_numbers_are_refused),
+        cmocka_unit_test(samples_beyond_any_sound_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

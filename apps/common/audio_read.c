@@ -15,8 +15,13 @@
 
 #include "common/error.h"
 
-/* Frames of the file that are read at a time. */
-enum { BLOCK = 4096 };
+enum {
+    BLOCK = 4096,     /* frames of the file that are read at a time */
+    MAX_CHUNKS = 1000 /* of a WAV, looked through for its sound */
+};
+
+/* Louder than any sound, as the library has it. */
+static const float max_sample = 1e6f;
 
 struct audio_reader {
     char *path;
@@ -25,6 +30,8 @@ struct audio_reader {
     SF_INFO info;
     double max_seconds;
     int64_t n_read;   /* frames of the file */
+    int64_t n_given;  /* samples of the result */
+    bool has_length;  /* the file says how long it is: info.frames */
     bool file_ended;  /* nothing more in the file */
     soxr_t resampler; /* NULL: the file has the rate that is wanted */
     float *frames;    /* [BLOCK][channels] */
@@ -48,7 +55,8 @@ static void find_missing(int fd, int64_t size, int64_t *missing) {
     if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0 ||
         memcmp(head + 8, "WAVE", 4) != 0)
         return;
-    for (int64_t at = 12; at + 8 <= size;) {
+    int64_t at = 12;
+    for (int i = 0; i < MAX_CHUNKS && at + 8 <= size; i++) {
         uint8_t chunk[8];
         if (pread(fd, chunk, sizeof chunk, (off_t)at) != (ssize_t)sizeof chunk) return;
         const int64_t n = little32(chunk + 4), end = at + 8 + n;
@@ -61,9 +69,27 @@ static void find_missing(int fd, int64_t size, int64_t *missing) {
     }
 }
 
+/* Whether info.frames is what the file says. An MP3 says it in its first frame, or not at all: then
+ * libsndfile guesses from the bit rate there. A file that does not know says the largest number. */
+static bool says_length(int fd, const SF_INFO *info) {
+    static const char *const marks[] = {"Xing", "Info", "VBRI"};
+    uint8_t head[64];
+    off_t at = 0;
+    if ((info->format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG) return info->frames < SF_COUNT_MAX;
+    if (pread(fd, head, 10, 0) == 10 && memcmp(head, "ID3", 3) == 0) /* 7 bits of each count */
+        at = 10 + ((head[6] & 127) << 21 | (head[7] & 127) << 14 | (head[8] & 127) << 7 |
+                   (head[9] & 127));
+    const ssize_t n = pread(fd, head, sizeof head, at);
+    for (ssize_t i = 0; i + 4 <= n; i++)
+        for (size_t m = 0; m < sizeof marks / sizeof *marks; m++)
+            if (memcmp(head + i, marks[m], 4) == 0) return true;
+    return false;
+}
+
 static marvis_status open_file(audio_reader *r, marvis_error *err) {
     struct stat st;
-    r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a FIFO is refused below instead of waiting for a writer */
+    r->fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (r->fd < 0)
         return app_fail(err, errno == ENOENT ? MARVIS_ERR_NOT_FOUND : MARVIS_ERR_IO,
                         "%s: cannot be opened: %s", r->path, strerror(errno));
@@ -84,6 +110,7 @@ static marvis_status open_file(audio_reader *r, marvis_error *err) {
         return app_fail(err, MARVIS_ERR_FORMAT,
                         "%s: is cut off: %lld bytes of its sound are missing", r->path,
                         (long long)missing);
+    r->has_length = says_length(r->fd, &r->info);
     return MARVIS_OK;
 }
 
@@ -100,10 +127,8 @@ static marvis_status check_claims(const audio_reader *r, marvis_error *err) {
     if (info->channels < 1 || info->channels > AUDIO_MAX_CHANNELS)
         return app_fail(err, MARVIS_ERR_INPUT, "%s: has %d channels; 1 to %d can be read", r->path,
                         info->channels, AUDIO_MAX_CHANNELS);
-    /* A file that does not know its length says the largest number. */
     const double seconds = (double)info->frames / info->samplerate;
-    if (info->frames < SF_COUNT_MAX && seconds > r->max_seconds)
-        return fail_too_long(r, seconds, err);
+    if (r->has_length && seconds > r->max_seconds) return fail_too_long(r, seconds, err);
     return MARVIS_OK;
 }
 
@@ -163,12 +188,23 @@ static marvis_status check_end(const audio_reader *r, marvis_error *err) {
                         (double)r->n_read / r->info.samplerate, sf_strerror(r->file));
     if (r->n_read == 0)
         return app_fail(err, MARVIS_ERR_INPUT, "%s: holds no sound: it has no samples", r->path);
-    if (r->info.frames < SF_COUNT_MAX && r->n_read < r->info.frames)
+    if (r->has_length && r->n_read < r->info.frames)
         return app_fail(err, MARVIS_ERR_FORMAT,
                         "%s: is cut off or damaged: %.2f s of its %.2f s can be read", r->path,
                         (double)r->n_read / r->info.samplerate,
                         (double)r->info.frames / r->info.samplerate);
     return MARVIS_OK;
+}
+
+static marvis_status fail_sample(const audio_reader *r, size_t t, marvis_error *err) {
+    const int64_t at = r->n_read + (int64_t)t;
+    const double seconds = (double)at / r->info.samplerate, value = (double)r->mono[t];
+    if (!isfinite(value))
+        return app_fail(err, MARVIS_ERR_INPUT, "%s: sample %lld (at %.3f s) is not a number",
+                        r->path, (long long)at, seconds);
+    return app_fail(err, MARVIS_ERR_INPUT,
+                    "%s: sample %lld (at %.3f s) is %g; samples lie between -1 and 1", r->path,
+                    (long long)at, seconds, value);
 }
 
 /* Averages the channels of n frames. */
@@ -179,10 +215,7 @@ static marvis_status mix(audio_reader *r, size_t n, marvis_error *err) {
         for (size_t c = 0; c < n_channels; c++)
             sum += r->frames[t * n_channels + c];
         r->mono[t] = sum / (float)n_channels;
-        if (!isfinite(r->mono[t]))
-            return app_fail(err, MARVIS_ERR_INPUT, "%s: sample %lld (at %.3f s) is not a number",
-                            r->path, (long long)(r->n_read + (int64_t)t),
-                            (double)(r->n_read + (int64_t)t) / r->info.samplerate);
+        if (!(fabsf(r->mono[t]) <= max_sample)) return fail_sample(r, t, err);
     }
     return MARVIS_OK;
 }
@@ -240,6 +273,11 @@ marvis_status audio_reader_read(audio_reader *r, float *pcm, size_t n_max, size_
         if (n_new == 0 && r->file_ended && r->n_used == r->n_mono) break;
         *n += n_new;
     }
+    r->n_given += (int64_t)*n;
+    if (n_max > 0 && r->n_given == 0) /* resampled to nothing */
+        return app_fail(err, MARVIS_ERR_INPUT,
+                        "%s: holds no sound: %lld samples of %d a second make no samples here",
+                        r->path, (long long)r->n_read, r->info.samplerate);
     return MARVIS_OK;
 }
 

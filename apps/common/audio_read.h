@@ -21,7 +21,8 @@ MARVIS_CHECK marvis_status audio_reader_open(const char *path, int sample_rate, 
                                              audio_reader **reader, marvis_error *err);
 
 /* The next *n <= n_max samples, nominally -1..1; *n 0 is the end. ERR_FORMAT: cut off or damaged;
- * ERR_INPUT: a sample that is not a number, no samples at all, or more than max_seconds. */
+ * ERR_INPUT: a sample that is not a number or beyond any sound, no samples at all, or more than
+ * max_seconds. */
 MARVIS_CHECK marvis_status audio_reader_read(audio_reader *reader, float *pcm, size_t n_max,
                                              size_t *n, marvis_error *err);
 

@@ -10,7 +10,8 @@
 
 /* With vowels, and of four letters and more or also words. */
 static const char spelled[] =
-    "aaa ai aka aol api asap atm bbc bmi bmw cbs ceo cfo cia cio coo cpu cto dea diy dna dob dui "
+    "aaa aclu ai aka aol api asap atm aws bbc bmi bmw cbs ceo cfo cia cio coo cpu cto dea diy dna "
+    "dob dui "
     "ecg "
     "eeg espn eta eu eur faq fbi gbp gop gpa gps gpu gui hdmi hiv hqs ibm id iban ieee iou ip ipa "
     "ipo iq irs isbn iso isp iud kfc kpi lgbt lgbtq llc mba mlb mri mvp nba nbc nfl nhl nhs nyc "
@@ -53,8 +54,10 @@ static const char said[] =
 static const struct {
     const char *written, *spoken;
 } special[] = {
-    {"OK", "okay"},      {"NAACP", "N double A C P"}, {"IEEE", "I triple E"}, {"PhD", "P H D"},
-    {"PhDs", "P H D's"}, {"WiFi", "Wi-Fi"},           {"IPv4", "I P v four"}, {"IPv6", "I P v six"},
+    {"OK", "okay"},         {"NAACP", "N double A C P"}, {"IEEE", "I triple E"},
+    {"PhD", "P H D"},       {"w/o", "without"},          {"w/", "with"},
+    {"b/c", "because"},     {"PhDs", "P H D's"},         {"WiFi", "Wi-Fi"},
+    {"IPv4", "I P v four"}, {"IPv6", "I P v six"},
 };
 
 static bool has_vowel(const char *p, size_t n) {

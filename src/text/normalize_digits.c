@@ -159,6 +159,31 @@ static void say_size(mv_out *out, const mv_number *x) {
     mv_say_integer(out, value % 100);
 }
 
+/* 10^8 */
+static bool is_power(const char *p) {
+    p += mv_count_digits(p);
+    return *p == '^' || (mv_is_sign(p) && (strncmp(p, "\u00b2", 2) == 0 ||
+                                           strncmp(p, "\u00b3", 2) == 0 || *p == '\xe2'));
+}
+
+/* "1e-5", "2.5e10" */
+static size_t read_scientific(mv_scan *scan, const char *p) {
+    mv_number x;
+    size_t n, n_digits, sign;
+    if (mv_is_word(p[-1]) || !mv_number_parse(p, &x) || x.n_digits > 3) return 0;
+    n = x.len;
+    sign = p[n] && (p[n + 1] == '-' || p[n + 1] == '+');
+    if (p[n] != 'e' && !(p[n] == 'E' && sign)) return 0;
+    n += 1 + sign;
+    n_digits = mv_count_digits(p + n);
+    if (n_digits < 1 || n_digits > 3 || mv_is_word(p[n + n_digits])) return 0;
+    mv_say_number(scan->out, &x);
+    mv_out_say(scan->out, "times ten to the power of");
+    if (p[n - 1] == '-') mv_out_say(scan->out, "minus");
+    mv_say_integer(scan->out, mv_value(p + n, n_digits));
+    return n + n_digits;
+}
+
 /* "3x4": all but the last number, which is read with its unit. */
 static size_t read_size(mv_scan *scan, const char *p) {
     mv_number x;
@@ -180,8 +205,9 @@ static size_t read_size(mv_scan *scan, const char *p) {
     }
     n += 2 * spaced + sign;
     if (!mv_is_digit(p[n])) return 0;
+    if (x.len == 1 && *p == '0' && !spaced) return 0; /* 0x1F */
     say_size(scan->out, &x);
-    mv_out_say(scan->out, spaced && sign == 2 ? "times" : "by");
+    mv_out_say(scan->out, (spaced && sign == 2) || is_power(p + n) ? "times" : "by");
     return n;
 }
 
@@ -205,6 +231,13 @@ static size_t read_feet(mv_scan *scan, const char *p) {
         mv_say_integer(out, mv_value(p + next, n_inches));
         return next + n_inches + (p[next + n_inches] == '"' ? 1 : 2);
     }
+    if (n == 1 && *p >= '3' && *p <= '8' && next == n + 1 && n_inches && n_inches <= 2 &&
+        mv_value(p + next, n_inches) < 12 && !mv_is_word(p[next + n_inches])) { /* 5'8 */
+        mv_say_integer(out, mv_value(p, n));
+        mv_out_say(out, "foot");
+        mv_say_integer(out, mv_value(p + next, n_inches));
+        return next + n_inches;
+    }
     if (p[n + 1] != ' ') return 0;
     if (!mv_among(p + n + 2, mv_count_alpha(p + n + 2), "tall long wide high deep by x")) return 0;
     mv_say_integer(out, mv_value(p, n));
@@ -215,6 +248,7 @@ static size_t read_feet(mv_scan *scan, const char *p) {
 size_t mv_read_special(mv_scan *scan, const char *p) {
     size_t n = read_dotted(scan, p);
     if (!n) n = read_feet(scan, p);
+    if (!n) n = read_scientific(scan, p);
     if (!n) n = read_size(scan, p);
     return n;
 }

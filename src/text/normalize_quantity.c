@@ -161,6 +161,38 @@ static size_t say_multiple(mv_out *out, const amount *a, const char *p) {
     return 0;
 }
 
+/* "Room 3A", "Apt. 4B", "B2B", "MP3s": a letter that is no unit. */
+static size_t say_letter(mv_out *out, const amount *a, const char *p) {
+    static const char nouns[] =
+        "apartment apt article block building bus class door exhibit fig figure flat floor gate "
+        "grade item line part platform question room route row seat section sec step suite table "
+        "terminal type unit zone";
+    const char *first = a->first.integer, *word;
+    bool glued = mv_is_alpha(first[-1]) && !mv_is_digit(first[-2]);
+    size_t n;
+    if (a->range || a->first.n_fraction || !mv_is_alpha(*p) || mv_is_word(p[1])) return 0;
+    if (!glued) {
+        if (!mv_is_upper(*p) || first[-1] != ' ') return 0;
+        n = mv_word_before(first[-2] == '.' ? first - 2 : first, &word);
+        if (!mv_among(word, n, nouns)) return 0;
+    }
+    mv_say_number(out, &a->first);
+    if (glued && *p == 's')
+        mv_out_make_plural(out);
+    else
+        mv_out_spell(out, p, 1);
+    return 1;
+}
+
+/* "100s of them" */
+static size_t say_tens(mv_out *out, const amount *a, const char *p) {
+    size_t n = a->first.n_digits;
+    if (a->range || a->first.n_fraction || n < 2 || n > 4 || !mv_begins(p, "s of ")) return 0;
+    if (a->first.n_integer != n || memcmp(a->first.integer, "1000", n) != 0) return 0;
+    mv_out_say(out, n == 2 ? "tens" : n == 3 ? "hundreds" : "thousands");
+    return 1;
+}
+
 static size_t say_percent(mv_out *out, const amount *a, const char *p) {
     size_t spaced = *p == ' ';
     if (p[spaced] != '%' || mv_is_alnum(p[spaced + 1])) return 0;
@@ -296,7 +328,8 @@ size_t mv_read_quantity(mv_scan *scan, const char *p) {
         mv_out_make_ordinal(out);
         return n + 2;
     }
-    rest = say_decade(out, &a, p + n);
+    rest = say_tens(out, &a, p + n);
+    if (!rest) rest = say_decade(out, &a, p + n);
     if (rest) return n + rest;
     rest = range_at(&a.first, p + n, &a.second);
     a.range = rest > 0;
@@ -304,6 +337,7 @@ size_t mv_read_quantity(mv_scan *scan, const char *p) {
     rest = say_percent(out, &a, p + n);
     if (!rest) rest = say_day_half(out, &a, p + n);
     if (!rest) rest = say_currency(out, &a, p + n);
+    if (!rest) rest = say_letter(out, &a, p + n);
     if (!rest) rest = say_unit(scan, &a, p + n);
     if (!rest) rest = say_scaled_unit(out, &a, p + n);
     if (!rest) rest = say_multiple(out, &a, p + n);
@@ -315,11 +349,16 @@ size_t mv_read_quantity(mv_scan *scan, const char *p) {
     return n + rest;
 }
 
-/* "'90s" */
+/* "'90s", "'99" */
 size_t mv_read_decade(mv_scan *scan, const char *p) {
     amount a = {.counted = true};
     size_t n;
     if (*p != '\'' || mv_is_word(p[-1]) || mv_count_digits(p + 1) != 2) return 0;
+    if (!mv_is_word(p[3]) && p[3] != '\'') { /* "in '99" */
+        if (p[1] == '0') mv_out_say(scan->out, "oh");
+        mv_say_integer(scan->out, mv_value(p + 1, 2));
+        return 3;
+    }
     if (!mv_number_parse(p + 1, &a.first) || !is_decade(&a.first)) return 0;
     n = say_decade(scan->out, &a, p + 3);
     return n ? 3 + n : 0;

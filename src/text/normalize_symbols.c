@@ -42,6 +42,7 @@ static const sign_row signs[] = {
     {"->", ","},
     {"<-", ","},
     {"+/-", "plus or minus"},
+    {"&&", "and"},
     {"&", "and"},
     {"+", "plus"},
     {"=", "equals"},
@@ -88,6 +89,13 @@ static size_t read_table(mv_scan *scan, const char *p) {
     return 0;
 }
 
+/* "UTC-5" */
+static bool is_zone(const char *p) {
+    const char *word;
+    size_t n = mv_word_before(p, &word);
+    return mv_is_upper(p[-1]) && mv_among(word, n, "utc gmt");
+}
+
 /* -, and runs of it. */
 static size_t read_dash(mv_scan *scan, const char *p) {
     mv_out *out = scan->out;
@@ -107,6 +115,8 @@ static size_t read_dash(mv_scan *scan, const char *p) {
         len = out->len;
         if (p == scan->after_number)
             mv_out_say(out, "to");
+        else if (is_zone(p))
+            mv_out_say(out, "minus");
         else if (before || (len && p[-1] == ')'))
             mv_out_char(out, ' ');
         else
@@ -141,7 +151,20 @@ static size_t read_angle(mv_scan *scan, const char *p) {
     return 1;
 }
 
-/* he/she, and/or, km/h, /usr/bin */
+/* "4.8" ends at p, and is no part of a path. */
+static bool is_decimal_before(const char *p) {
+    enum { LONGEST = 20 };
+    const char *q = p;
+    while (mv_is_digit(q[-1]) && p - q < LONGEST)
+        q--;
+    if (q[-1] != '.') return false;
+    q--;
+    while (mv_is_digit(q[-1]) && p - q < LONGEST)
+        q--;
+    return !mv_is_digit(q[-1]) && q[-1] != '/';
+}
+
+/* he/she, and/or, km/h, /usr/bin, 4.8/5 */
 static size_t read_slash(mv_scan *scan, const char *p) {
     static const char pairs[] = "he him his she her hers himself herself yes true on y";
     mv_out *out = scan->out;
@@ -152,6 +175,14 @@ static size_t read_slash(mv_scan *scan, const char *p) {
         mv_out_say(out, "per");
         n = mv_unit_say(out, p + 1, false, true);
         return 1 + n;
+    }
+    if (p == scan->after_number && mv_is_digit(p[1]) && is_decimal_before(p)) {
+        mv_out_say(out, "out of");
+        return 1;
+    }
+    if (p[-1] == ' ' && p - 1 == scan->after_number && p[1] == ' ' && mv_is_digit(p[2])) {
+        mv_out_say(out, "divided by");
+        return 1;
     }
     if (p < scan->path_end) {
         mv_out_say(out, "slash");
@@ -210,12 +241,13 @@ static size_t read_power(mv_scan *scan, const char *p) {
 
 /* # before a number, behind C or F, before a word. */
 static size_t read_hash(mv_scan *scan, const char *p) {
-    if (mv_is_digit(p[1]))
+    bool number = mv_is_digit(p[1]) && mv_count_alpha(p + 1 + mv_count_digits(p + 1)) < 3;
+    if (number)
         mv_out_say(scan->out, "number");
     else if ((p[-1] == 'C' || p[-1] == 'F' || p[-1] == 'c') && !mv_is_word(p[-2]) &&
              !mv_is_word(p[1]))
         mv_out_say(scan->out, "sharp");
-    else if (mv_is_letter(p[1]))
+    else if (mv_is_word(p[1]))
         mv_out_say(scan->out, "hashtag");
     else
         mv_out_char(scan->out, ' ');

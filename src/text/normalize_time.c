@@ -183,11 +183,27 @@ static size_t day_at(const char *p, unsigned *day) {
     return n;
 }
 
+/* The name of a day of the week in short, at p, and the length of that; or NULL. */
+static const char *day_of_week_at(const char *p, size_t *n) {
+    *n = mv_count_alpha(p);
+    for (size_t i = 0; mv_is_upper(*p) && !mv_is_word(p[*n]) && i < 7; i++) {
+        if (mv_among(p, *n, days[i].forms)) return days[i].name;
+    }
+    return NULL;
+}
+
 /* "Mon., " or "Mon 3 March": a day of the week in short, where a date follows. */
 static size_t read_weekday(mv_scan *scan, const char *p) {
-    size_t n = mv_count_alpha(p), next = n, n_month;
+    const char *last;
+    size_t n = mv_count_alpha(p), next = n, n_month, n_last;
     for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
         if (!mv_among(p, n, days[i].forms)) continue;
+        if (p[n] == '-' && (last = day_of_week_at(p + n + 1, &n_last)) != NULL) { /* Mon-Fri */
+            mv_out_say(scan->out, days[i].name);
+            mv_out_say(scan->out, "to");
+            mv_out_say(scan->out, last);
+            return n + 1 + n_last;
+        }
         if (p[next] == '.') next++;
         if (p[next] == ',') next++;
         if (p[next] != ' ') return 0;
@@ -305,7 +321,7 @@ size_t mv_read_time(mv_scan *scan, const char *p) {
     mv_out *out = scan->out;
     clock_time t;
     mv_number a, b;
-    bool morning;
+    bool morning, verses;
     size_t n, n_half;
     if (clock_at(p, &t)) {
         n = t.len;
@@ -319,8 +335,11 @@ size_t mv_read_time(mv_scan *scan, const char *p) {
     /* A ratio. */
     if (!mv_number_parse(p, &a) || p[a.len] != ':' || !mv_is_digit(p[a.len + 1])) return 0;
     if (!mv_number_parse(p + a.len + 1, &b)) return 0;
+    verses = p[a.len + 1 + b.len] == '-' && mv_is_digit(p[a.len + 2 + b.len]);
     mv_say_number(out, &a);
-    mv_out_say(out, "to");
+    if (!verses) mv_out_say(out, "to"); /* "Psalm 23:4-6" */
     mv_say_number(out, &b);
-    return a.len + 1 + b.len;
+    n = a.len + 1 + b.len;
+    scan->after_number = p + n;
+    return n;
 }

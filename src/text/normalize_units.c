@@ -142,6 +142,11 @@ static bool unit_ends(const mv_unit *unit, const char *p) {
     return !mv_is_word(*p);
 }
 
+/* "12 in. wide": the dot tells. */
+static bool dotted(const mv_unit *unit, const char *p) {
+    return unit->flags & DOT && *p == '.' && p[1] == ' ' && mv_is_lower(p[2]);
+}
+
 /* `per`: behind a slash, where even a B is a byte. */
 static size_t find(const char *p, bool spaced, bool per, const mv_unit **unit) {
     size_t longest = 0;
@@ -149,7 +154,8 @@ static size_t find(const char *p, bool spaced, bool per, const mv_unit **unit) {
         const mv_unit *row = &units[i];
         size_t n = strlen(row->symbol);
         if (n <= longest || strncmp(p, row->symbol, n) != 0) continue;
-        if ((row->flags & GLUED && spaced) || (row->flags & ONLY_PER && !per)) continue;
+        if (row->flags & GLUED && spaced && !dotted(row, p + n)) continue;
+        if (row->flags & ONLY_PER && !per) continue;
         if (!unit_ends(row, p + n)) continue;
         *unit = row;
         longest = n;

@@ -164,7 +164,10 @@ static const char *saint_or_street(const char *p, const char *after, bool doctor
 
 static bool fits(abbreviation_kind kind, const char *p, const char *after, bool dot) {
     switch (kind) {
-    case BARE_TITLE: return capital_follows(after);
+    case BARE_TITLE:
+        if (p[1] == 'S' && (!dot || mv_sentence_ends(after))) return false; /* MS, the letters */
+        return capital_follows(after) ||
+               (dot && (mv_begins(after, " and ") || mv_begins(after, " & ")));
     case TITLE: return dot && mv_is_upper(*p) && capital_follows(after);
     case NUMBERED: return dot && number_follows(after);
     case DOTTED: return dot;

@@ -16,9 +16,8 @@
 #include "common/error.h"
 
 enum {
-    BLOCK = 4096,          /* frames of the file that are read at a time */
-    MAX_CHUNKS = 1000,     /* of a WAV, looked through for its sound */
-    FORMAT_MPEG = 0x230000 /* libsndfile's SF_FORMAT_MPEG, which it has from 1.1 on */
+    BLOCK = 4096,     /* frames of the file that are read at a time */
+    MAX_CHUNKS = 1000 /* of a WAV, looked through for its sound */
 };
 
 /* Louder than any sound, as the library has it. */
@@ -76,7 +75,7 @@ static bool says_length(int fd, const SF_INFO *info) {
     static const char *const marks[] = {"Xing", "Info", "VBRI"};
     uint8_t head[64];
     off_t at = 0;
-    if ((info->format & SF_FORMAT_TYPEMASK) != FORMAT_MPEG) return info->frames < SF_COUNT_MAX;
+    if ((info->format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG) return info->frames < SF_COUNT_MAX;
     if (pread(fd, head, 10, 0) == 10 && memcmp(head, "ID3", 3) == 0) /* 7 bits of each count */
         at = 10 + ((head[6] & 127) << 21 | (head[7] & 127) << 14 | (head[8] & 127) << 7 |
                    (head[9] & 127));

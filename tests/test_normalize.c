@@ -7,7 +7,7 @@
 #include "text/normalize_parts.h"
 #include "text/utf8.h"
 
-enum { N_CASES = 540, MAX_TEXT = 8192 };
+enum { N_CASES = 540, MAX_TEXT = 8192, N_RANDOM = 500 }; /* more of them: fuzz/ */
 
 /* The table's file, whole; freed with mv_free. */
 static char *read_table(size_t *len) {
@@ -184,7 +184,7 @@ static void mixtures_are_plain_and_stay(void **state) {
     uint64_t seed = 1;
     assert_non_null(text);
     assert_int_equal(written_pieces.n, N_CASES);
-    for (int i = 0; i < 1500; i++)
+    for (int i = 0; i < N_RANDOM; i++)
         assert_stable(text, mixed_text(&seed, text));
     free(text);
 }
@@ -193,7 +193,7 @@ static void random_bytes_are_survived(void **state) {
     (void)state;
     char text[256];
     uint64_t seed = 2;
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < N_RANDOM; i++) {
         size_t n = below(&seed, sizeof text);
         for (size_t k = 0; k < n; k++)
             text[k] = (char)(unsigned char)test_random(&seed);
@@ -207,7 +207,7 @@ static void random_characters_are_survived(void **state) {
                                       0x3100, 0xff00, 0x1d400, 0x1f300};
     char text[256];
     uint64_t seed = 3;
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < N_RANDOM; i++) {
         size_t n = 0;
         while (n < sizeof text - 8) {
             uint32_t cp = planes[below(&seed, 8)] + (uint32_t)below(&seed, 256);
@@ -283,7 +283,7 @@ static void no_word_is_lost(void **state) {
     };
     char text[2048];
     uint64_t seed = 4;
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < N_RANDOM; i++) {
         size_t n = 0, len, n_words = 1 + below(&seed, 20);
         char *out;
         for (size_t k = 0; k < n_words; k++) {

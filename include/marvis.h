@@ -210,10 +210,13 @@ typedef struct marvis_session_settings {
     int max_frames;   /* cap in frames of 80 ms; 1125 = 90 s */
     int guard;        /* 1: stop runaway speech (docs/MODEL.md says when) */
     int chunk_frames; /* frames decoded together, 1..1024: more is cheaper, later; 8 */
+    int drop_turns;   /* 1: the oldest turns go when a conversation outgrows the model's positions;
+                         0: that is ERR_TOO_LONG */
 } marvis_session_settings;
 
 /* Fills settings with the model's defaults: its generation_config where it has one, else
- * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; chunks of 8 frames; seed 0. */
+ * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; chunks of 8 frames; old turns go;
+ * seed 0. */
 MARVIS_API void marvis_session_settings_init(marvis_session_settings *settings,
                                              const marvis_model *model);
 
@@ -285,17 +288,55 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_set_voice(marvis_session *s
  *
  * When, copies and errors as marvis_session_set_voice; on failure the context is as before. Turns
  * are kept by marvis_session_reset, and positions that stood in the prompt or in the speech before
- * are not computed again, so that a conversation costs its new turns alone. All turns, voice and
- * text must fit beside max_frames when the first step comes (ERR_TOO_LONG there): it is for the
- * caller to clear the context and to add again what is to stay. */
+ * are not computed again, so that a conversation costs its new turns alone.
+ *
+ * When turns, voice and text do not fit beside max_frames at the first step, the oldest turns are
+ * forgotten, whole ones, until the rest takes no more than half of the positions that voice and
+ * text leave; the newest turn always stays (ERR_TOO_LONG at the step if it alone is too much). What
+ * is spoken then is what a new session says that was given the remaining turns only. settings.
+ * drop_turns 0: nothing is forgotten, and a conversation that is too long is ERR_TOO_LONG. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_add_context(marvis_session *session,
                                                                  int speaker,
                                                                  const marvis_recording *turn,
                                                                  marvis_error *err);
 
+/* The turns that were added so far are never dropped: recordings of those who speak, for one. They
+ * stay until the context is cleared. Before the first step only, else ERR_CALL. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_pin_context(marvis_session *session,
+                                                                 marvis_error *err);
+
 /* Forgets all turns. Before the first step only, else ERR_CALL. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_clear_context(marvis_session *session,
                                                                    marvis_error *err);
+
+/* The number of turns in the context; *n_dropped (may be NULL): of those that had to go since the
+ * session was created or the context cleared. */
+MARVIS_API size_t marvis_session_n_turns(const marvis_session *session, size_t *n_dropped);
+
+/* Makes a turn of what this session has just spoken, under its speaker number, without copying:
+ * the next utterance answers it. Called once, after the utterance's last step and before
+ * marvis_session_reset; an utterance that has not ended is over then.
+ *
+ * n_heard: frames of it that were heard, when it was interrupted; SIZE_MAX or anything beyond what
+ * was spoken is all. 0: nothing was heard, and no turn is made. text [len_bytes]: the words of these
+ * frames; NULL: the utterance's own, cut behind the last word whose middle was heard. That is an
+ * estimate: letters are taken for evenly long, over the frames spoken where the model ended by
+ * itself, else over what the text would take at the voice's pace (15 characters a second without
+ * one). *len_kept (may be NULL) is the length of the turn's text, a beginning of the text given or
+ * pushed. Of a turn whose text was not cut all that stands in the cache is used again; the result is
+ * always that of the same turn in marvis_session_add_context.
+ *
+ * ERR_CALL: before the first step, after a failed one, or a second time; ERR_INPUT: text without a
+ * word; ERR_MEMORY. The context is then as before. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_keep_turn(marvis_session *session,
+                                                               size_t n_heard, const char *text,
+                                                               size_t len_bytes, size_t *len_kept,
+                                                               marvis_error *err);
+
+/* The next utterance is spoken by another speaker, 0..999999, under whose number a recorded voice
+ * that is set speaks, too. Before the first step only, else ERR_CALL. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_set_speaker(marvis_session *session,
+                                                                 int speaker, marvis_error *err);
 
 /* ---- speaking */
 
@@ -337,7 +378,8 @@ typedef struct marvis_session_timing {
     double depth_s;     /* on the depth decoder, its heads and sampling */
     double codec_s;     /* on Mimi */
     double first_pcm_s; /* from the start of the first step to the first audio */
-    int n_reused; /* positions of the prompt that were still there from the utterance before */
+    int n_reused;  /* positions of the prompt that were still there from the utterance before */
+    int n_dropped; /* turns of the context that had to go to make room for this utterance */
 } marvis_session_timing;
 
 /* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */

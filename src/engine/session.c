@@ -43,7 +43,8 @@ static marvis_sampling default_sampling(const mv_generation_config *given) {
 
 void marvis_session_settings_init(marvis_session_settings *settings, const marvis_model *model) {
     *settings = (marvis_session_settings){
-        .struct_size = sizeof *settings, .guard = 1, .chunk_frames = DEFAULT_CHUNK};
+        .struct_size = sizeof *settings, .guard = 1, .drop_turns = 1,
+        .chunk_frames = DEFAULT_CHUNK};
     int positions = marvis_model_max_positions(model);
     settings->max_frames = DEFAULT_FRAMES;
     if (positions < DEFAULT_POSITIONS)
@@ -79,9 +80,9 @@ static marvis_status check_settings(const marvis_model *model, const marvis_sess
                        "speaking needs a model opened with its codec and tokenizer");
     MV_TRY(check_sampling(&s->codebook0, "codebook 0", err));
     MV_TRY(check_sampling(&s->depth, "depth decoder", err));
-    if (s->speaker < 0 || s->speaker > 999999)
-        return mv_fail(err, MARVIS_ERR_CALL, "speaker %d: use a number from 0 to 999999",
-                       s->speaker);
+    if (s->speaker < 0 || s->speaker > MV_MAX_SPEAKER)
+        return mv_fail(err, MARVIS_ERR_CALL, "speaker %d: use a number from 0 to %d", s->speaker,
+                       MV_MAX_SPEAKER);
     int n = marvis_model_n_codebooks(model), positions = marvis_model_max_positions(model);
     if (s->n_codebooks < 1 || s->n_codebooks > n)
         return mv_fail(err, MARVIS_ERR_CALL, "%d codebooks: this model has 1 to %d", s->n_codebooks,
@@ -164,7 +165,7 @@ void marvis_session_destroy(marvis_session **session) {
 
 void marvis_session_reset(marvis_session *s, uint64_t seed) {
     s->text_len = 0;
-    s->started = false;
+    s->started = s->kept = false;
     s->stop = MARVIS_STOP_NONE;
     s->failed = MARVIS_OK;
     atomic_store(&s->cancelled, false);

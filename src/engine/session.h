@@ -13,6 +13,8 @@ typedef struct mv_guard {
 
 /* The recording whose voice is spoken in. */
 typedef struct mv_voice {
+    marvis_voice_layout layout; /* MATCH or CONTEXT */
+    marvis_voice *saved;        /* held for its snapshot, or NULL */
     char *text; /* [text_len] owned, without white space at its ends; NULL: no voice */
     size_t text_len;
     int32_t *codes; /* [n_frames][n_codebooks of the session] owned */
@@ -22,7 +24,10 @@ typedef struct mv_voice {
 /* The turns that the utterance answers. */
 typedef struct mv_context {
     mv_prompt rows; /* of all turns */
-    size_t n_turns;
+    size_t *ends;   /* [n_turns] owned: rows of the turns up to and with each */
+    size_t n_turns, capacity;
+    size_t n_pinned;  /* of the first: they are never dropped */
+    size_t n_dropped; /* so far, to make room */
 } mv_context;
 
 struct marvis_session {
@@ -33,6 +38,7 @@ struct marvis_session {
     mv_voice voice;
     mv_context context;
     bool started;
+    bool kept; /* the utterance has become a turn of the context */
     marvis_stop stop;
     marvis_status failed; /* not OK: a step failed half-way; told again until reset */
     atomic_bool cancelled;
@@ -60,7 +66,40 @@ struct marvis_session {
     double started_at_s;
 };
 
+/* ---- context.c ------------------------------------------------------------------------------ */
+
+enum { MV_MAX_SPEAKER = 999999 };
+
+/* Where a prompt of n_prompt positions leaves no room for max_frames: drops the oldest turns, down
+ * to about half of what turns may take, and returns how many. 0: it fits, or nothing helps. */
+size_t mv_context_slide(marvis_session *session, size_t n_prompt);
+
+void mv_context_deinit(mv_context *context);
+
 /* ---- session_prompt.c ----------------------------------------------------------------------- */
+
+/* The text without white space at its ends. */
+const char *mv_strip(const char *text, size_t len, size_t *n);
+
+/* A recording that was filled in and has words and frames; its codes are not looked at. */
+MV_CHECK marvis_status mv_check_recording(const marvis_recording *recording, const char *what,
+                                          marvis_error *err);
+
+/* Every code of it is one of the model's. */
+MV_CHECK marvis_status mv_check_codes(const marvis_model *model, const marvis_recording *recording,
+                                      const char *what, marvis_error *err);
+
+/* marvis_session_set_voice in either layout. */
+MV_CHECK marvis_status mv_session_take_voice(marvis_session *session, const marvis_recording *voice,
+                                             marvis_voice_layout layout, marvis_error *err);
+
+/* ASCII white space. */
+bool mv_is_space(char c);
+
+/* Whether a recording can be given now; `what` is "the voice" or the turn, for messages. */
+MV_CHECK marvis_status mv_session_check_recording(const marvis_session *session,
+                                                  const marvis_recording *recording,
+                                                  const char *what, marvis_error *err);
 
 /* The prompt of the utterance to come: context, then the voice's segment or the text's. */
 MV_CHECK marvis_status mv_session_prompt(const marvis_session *session, mv_prompt *prompt,

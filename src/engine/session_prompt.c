@@ -4,6 +4,7 @@
 #include "engine/session.h"
 
 #include "base/memory.h"
+#include "engine/voice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,13 +18,12 @@ void marvis_recording_init(marvis_recording *recording) {
     *recording = (marvis_recording){.struct_size = sizeof *recording};
 }
 
-static bool is_space(char c) { return c != '\0' && strchr(" \t\r\n\v\f", c) != NULL; }
+bool mv_is_space(char c) { return c != '\0' && strchr(" \t\r\n\v\f", c) != NULL; }
 
-/* The text without white space at its ends. */
-static const char *strip(const char *text, size_t len, size_t *n) {
-    while (len > 0 && is_space(text[len - 1]))
+const char *mv_strip(const char *text, size_t len, size_t *n) {
+    while (len > 0 && mv_is_space(text[len - 1]))
         len--;
-    while (len > 0 && is_space(*text))
+    while (len > 0 && mv_is_space(*text))
         text++, len--;
     *n = len;
     return text;
@@ -34,10 +34,10 @@ static double seconds_of(const marvis_session *s, size_t n_frames) {
            marvis_model_sample_rate(s->model);
 }
 
-static marvis_status check_codes(const marvis_session *s, const marvis_recording *r,
-                                 const char *what, marvis_error *err) {
+marvis_status mv_check_codes(const marvis_model *model, const marvis_recording *r, const char *what,
+                             marvis_error *err) {
     size_t columns = (size_t)r->n_codebooks;
-    int limit = mv_model_n_codes(s->model);
+    int limit = mv_model_n_codes(model);
     for (size_t t = 0; t < r->n_frames; t++)
         for (size_t c = 0; c < columns; c++) {
             int32_t code = r->codes[t * columns + c];
@@ -49,24 +49,28 @@ static marvis_status check_codes(const marvis_session *s, const marvis_recording
     return MARVIS_OK;
 }
 
-/* `what` is "the voice" or the turn, for messages. */
-static marvis_status check_recording(const marvis_session *s, const marvis_recording *r,
-                                     const char *what, marvis_error *err) {
+marvis_status mv_check_recording(const marvis_recording *r, const char *what, marvis_error *err) {
     size_t n_text;
-    if (s->started || s->failed != MARVIS_OK)
-        return mv_fail(err, MARVIS_ERR_CALL,
-                       "%s after the first step: reset the session for a new utterance", what);
     if (r->struct_size != sizeof *r)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "%s: a recording of another version: fill it with marvis_recording_init",
                        what);
-    if (r->text) (void)strip(r->text, r->text_len_bytes, &n_text);
+    if (r->text) (void)mv_strip(r->text, r->text_len_bytes, &n_text);
     if (!r->text || n_text == 0)
         return mv_fail(err, MARVIS_ERR_INPUT,
                        "%s: its text is missing: give the words that are said in the recording",
                        what);
     if (!r->codes || r->n_frames == 0)
         return mv_fail(err, MARVIS_ERR_INPUT, "%s: the recording holds no speech: 0 frames", what);
+    return MARVIS_OK;
+}
+
+marvis_status mv_session_check_recording(const marvis_session *s, const marvis_recording *r,
+                                         const char *what, marvis_error *err) {
+    if (s->started || s->failed != MARVIS_OK)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "%s after the first step: reset the session for a new utterance", what);
+    MV_TRY(mv_check_recording(r, what, err));
     if (r->n_codebooks < s->settings.n_codebooks)
         return mv_fail(err, MARVIS_ERR_INPUT,
                        "%s: the recording has %d codebooks, the session speaks with %d: encode it "
@@ -80,12 +84,13 @@ static marvis_status check_recording(const marvis_session *s, const marvis_recor
                        what, seconds_of(s, r->n_frames), r->n_frames, s->settings.max_frames,
                        seconds_of(s, (size_t)s->settings.max_frames), room,
                        s->model->csm.config.backbone.max_positions);
-    return check_codes(s, r, what, err);
+    return mv_check_codes(s->model, r, what, err);
 }
 
 /* ---- voice ---------------------------------------------------------------------------------- */
 
 static void voice_deinit(mv_voice *voice) {
+    marvis_voice_destroy(&voice->saved);
     mv_free(voice->text);
     mv_free(voice->codes);
     *voice = (mv_voice){0};
@@ -104,19 +109,11 @@ static void warn_of_pace(const marvis_session *s, const mv_voice *voice) {
                n, n == 1 ? "" : "s", seconds, pace, SLOWEST, FASTEST);
 }
 
-marvis_status marvis_session_set_voice(marvis_session *s, const marvis_recording *voice,
-                                       marvis_error *err) {
-    mv_voice copy = {0};
-    if (!voice) {
-        if (s->started || s->failed != MARVIS_OK)
-            return mv_fail(err, MARVIS_ERR_CALL,
-                           "a voice is dropped after the first step: reset the session for a new "
-                           "utterance");
-        voice_deinit(&s->voice);
-        return MARVIS_OK;
-    }
-    MV_TRY(check_recording(s, voice, "the voice", err));
-    const char *text = strip(voice->text, voice->text_len_bytes, &copy.text_len);
+marvis_status mv_session_take_voice(marvis_session *s, const marvis_recording *voice,
+                                    marvis_voice_layout layout, marvis_error *err) {
+    mv_voice copy = {.layout = layout};
+    MV_TRY(mv_session_check_recording(s, voice, "the voice", err));
+    const char *text = mv_strip(voice->text, voice->text_len_bytes, &copy.text_len);
     size_t n_used = (size_t)s->settings.n_codebooks, n_given = (size_t)voice->n_codebooks;
     copy.n_frames = voice->n_frames;
     copy.text = mv_alloc(copy.text_len, 1);
@@ -135,41 +132,20 @@ marvis_status marvis_session_set_voice(marvis_session *s, const marvis_recording
     return MARVIS_OK;
 }
 
-/* ---- context -------------------------------------------------------------------------------- */
-
-marvis_status marvis_session_add_context(marvis_session *s, int speaker,
-                                         const marvis_recording *turn, marvis_error *err) {
-    char what[48];
-    snprintf(what, sizeof what, "turn %zu of the context", s->context.n_turns + 1);
-    MV_TRY(check_recording(s, turn, what, err));
-    mv_prompt *rows = &s->context.rows;
-    size_t n_used = (size_t)s->settings.n_codebooks, before = rows->n;
-    marvis_status status =
-        mv_prompt_add_text(rows, s->model, speaker, turn->text, turn->text_len_bytes, err);
-    if (status == MARVIS_OK)
-        status = mv_prompt_add_audio(rows, s->model, turn->codes, turn->n_frames,
-                                     (size_t)turn->n_codebooks, n_used, err);
-    if (status == MARVIS_OK) status = mv_prompt_add_eos(rows, s->model, n_used, err);
-    if (status == MARVIS_OK)
-        s->context.n_turns++;
-    else
-        rows->n = before;
-    return status;
-}
-
-marvis_status marvis_session_clear_context(marvis_session *s, marvis_error *err) {
+marvis_status marvis_session_set_voice(marvis_session *s, const marvis_recording *voice,
+                                       marvis_error *err) {
+    if (voice) return mv_session_take_voice(s, voice, MARVIS_VOICE_MATCH, err);
     if (s->started || s->failed != MARVIS_OK)
         return mv_fail(err, MARVIS_ERR_CALL,
-                       "the context is cleared after the first step: reset the session for a new "
+                       "a voice is dropped after the first step: reset the session for a new "
                        "utterance");
-    mv_prompt_deinit(&s->context.rows);
-    s->context.n_turns = 0;
+    voice_deinit(&s->voice);
     return MARVIS_OK;
 }
 
 void mv_session_forget(marvis_session *s) {
     voice_deinit(&s->voice);
-    mv_prompt_deinit(&s->context.rows);
+    mv_context_deinit(&s->context);
     mv_prompt_deinit(&s->cached);
 }
 
@@ -180,7 +156,7 @@ void mv_session_forget(marvis_session *s) {
 static marvis_status add_voice_match(const marvis_session *s, mv_prompt *prompt,
                                      marvis_error *err) {
     size_t n_new, len, n_codebooks = (size_t)s->settings.n_codebooks;
-    const char *text = strip(s->text, s->text_len, &n_new);
+    const char *text = mv_strip(s->text, s->text_len, &n_new);
     if (!mv_add_size(s->voice.text_len + 1, n_new, &len))
         return mv_fail_memory(err, s->text_len, "the text");
     char *joined = mv_alloc(len, 1);
@@ -197,24 +173,38 @@ static marvis_status add_voice_match(const marvis_session *s, mv_prompt *prompt,
     return status;
 }
 
+/* The voice as a turn of its own before all others. */
+static marvis_status add_voice_context(const marvis_session *s, mv_prompt *prompt,
+                                       marvis_error *err) {
+    const mv_voice *v = &s->voice;
+    size_t n_codebooks = (size_t)s->settings.n_codebooks;
+    MV_TRY(mv_prompt_add_text(prompt, s->model, s->settings.speaker, v->text, v->text_len, err));
+    MV_TRY(mv_prompt_add_audio(prompt, s->model, v->codes, v->n_frames, n_codebooks, n_codebooks,
+                               err));
+    return mv_prompt_add_eos(prompt, s->model, n_codebooks, err);
+}
+
 marvis_status mv_session_prompt(const marvis_session *s, mv_prompt *prompt, marvis_error *err) {
     size_t n_text;
-    (void)strip(s->text, s->text_len, &n_text);
+    (void)mv_strip(s->text, s->text_len, &n_text);
     if (n_text == 0)
         return mv_fail(err, MARVIS_ERR_INPUT, "the text is empty: there is nothing to speak");
+    bool in_context = s->voice.text && s->voice.layout == MARVIS_VOICE_CONTEXT;
+    if (in_context) MV_TRY(add_voice_context(s, prompt, err));
     MV_TRY(mv_prompt_add_rows(prompt, s->model, &s->context.rows, err));
-    if (s->voice.text) return add_voice_match(s, prompt, err);
+    if (s->voice.text && !in_context) return add_voice_match(s, prompt, err);
     return mv_prompt_add_text(prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
 }
 
 /* What the prompt is made of, and what would fit. */
 static marvis_status too_long(const marvis_session *s, size_t n_prompt, marvis_error *err) {
     int positions = s->model->csm.config.backbone.max_positions, cap = s->settings.max_frames;
-    size_t n_context = s->context.rows.n, n_voice = s->voice.n_frames;
+    bool in_context = s->voice.layout == MARVIS_VOICE_CONTEXT; /* a frame of zeros ends it there */
+    size_t n_context = s->context.rows.n, n_voice = s->voice.n_frames + in_context;
     char voice[96] = "", context[96] = "", remedy[64] = "";
     if (n_voice)
         snprintf(voice, sizeof voice, ", %zu of the voice (%.1f s)", n_voice,
-                 seconds_of(s, n_voice));
+                 seconds_of(s, s->voice.n_frames));
     if (n_context)
         snprintf(context, sizeof context, ", %zu of the context (%zu turn%s)", n_context,
                  s->context.n_turns, s->context.n_turns == 1 ? "" : "s");
@@ -265,18 +255,33 @@ void mv_session_note_frame(marvis_session *s) {
     memcpy(s->cached.mask + n * columns, s->mask, columns);
 }
 
+/* What the snapshot of a saved voice holds of the prompt beyond n_cached goes into the cache.
+ * Returns how many rows are in it then. */
+static size_t restore_snapshot(marvis_session *s, const mv_prompt *prompt, size_t n_cached) {
+    if (!s->voice.saved) return n_cached;
+    size_t n = mv_snapshot_count(s->voice.saved, s->model, prompt);
+    if (n <= n_cached) return n_cached;
+    mv_snapshot_restore(&s->voice.saved->snapshot, &s->stream, n_cached, n);
+    return n;
+}
+
 marvis_status mv_session_begin(marvis_session *s, marvis_error *err) {
     const mv_exec *exec = &s->model->engine->exec;
     size_t columns = (size_t)s->model->csm.config.n_codebooks + 1;
     mv_prompt prompt = {0};
     double begin = mv_now_s();
     marvis_status status = mv_session_prompt(s, &prompt, err);
+    if (status == MARVIS_OK && (s->timing.n_dropped = (int)mv_context_slide(s, prompt.n)) > 0) {
+        prompt.n = 0;
+        status = mv_session_prompt(s, &prompt, err);
+    }
     if (status == MARVIS_OK) status = reserve(s, &prompt, err);
     if (status != MARVIS_OK) {
         mv_prompt_deinit(&prompt);
         return status;
     }
     size_t n_cached = count_cached(s, &prompt);
+    n_cached = restore_snapshot(s, &prompt, n_cached);
     mv_csm_stream_rewind(&s->stream, (int)n_cached);
     mv_csm_prefill(&s->model->csm, &s->stream, &s->scratch, exec,
                    prompt.frames + n_cached * columns, prompt.mask + n_cached * columns,
@@ -287,7 +292,7 @@ marvis_status mv_session_begin(marvis_session *s, marvis_error *err) {
     s->cached = prompt;
     double middle = mv_now_s();
     s->timing.prefill_s = middle - begin;
-    if (s->voice.text) {
+    if (s->voice.text && s->voice.layout == MARVIS_VOICE_MATCH) {
         mv_mimi_decoder_prime(s->decoder, exec, s->voice.codes, s->voice.n_frames);
         s->timing.codec_s += mv_now_s() - middle;
     }

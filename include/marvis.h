@@ -338,6 +338,98 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_keep_turn(marvis_session *s
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_set_speaker(marvis_session *session,
                                                                  int speaker, marvis_error *err);
 
+/* ---- saved voices */
+
+/* A recording ready to be spoken with, what it was made for and from, and the backbone's keys and
+ * values of it (its snapshot), which a session takes instead of computing them again. Never changes
+ * once it is there: any number of threads and sessions may use one, of any model that it was made
+ * for. A session copies words and codes and shares the snapshot. */
+typedef struct marvis_voice marvis_voice;
+
+/* Where a voice stands in the prompt (docs/VOICES.md). */
+typedef enum marvis_voice_layout {
+    MARVIS_VOICE_DEFAULT = 0, /* that of marvis_model_voice_layout */
+    MARVIS_VOICE_MATCH = 1,   /* one segment of recorded and new text, then the recording: as
+                                 marvis_session_set_voice. The new text stands before the frames, so
+                                 that they are computed for every utterance; the first sample
+                                 continues the recording */
+    MARVIS_VOICE_CONTEXT = 2  /* a turn of its own before all others: as if it had been the first
+                                 that was given to marvis_session_add_context, under the session's
+                                 speaker number. All of it is computed once, or comes from the
+                                 snapshot */
+} marvis_voice_layout;
+
+/* What the model's family is trained with: CONTEXT for CSM, MATCH for Marvis and all others. */
+MARVIS_API marvis_voice_layout marvis_model_voice_layout(const marvis_model *model);
+
+typedef struct marvis_voice_settings {
+    size_t struct_size;
+    const char *name;    /* what it is called */
+    const char *source;  /* what it was made from: a file's name */
+    const char *date;    /* when, as the caller writes dates */
+    const char *model;   /* what the model is called, for messages */
+    int speaker;         /* 0..999999: the snapshot serves sessions with this number */
+    int snapshot;        /* 1; 0: none is computed */
+} marvis_voice_settings; /* texts: NULL is "", at most 4096 bytes */
+
+/* No texts, speaker 0, with a snapshot. */
+MARVIS_API void marvis_voice_settings_init(marvis_voice_settings *settings);
+
+/* Makes a voice of a recording, which should have been made ready by marvis_speech_trim; everything
+ * is copied. A snapshot costs the time of a prompt, and memory: 18 KB a position of marvis-250m, 64
+ * KB of csm-1b. settings NULL = defaults. The model must have codec and tokenizer, and need not
+ * outlive the voice. ERR_CALL: settings; ERR_INPUT: no text, no frames, a code out of range;
+ * ERR_TOO_LONG: more positions than the model has; ERR_MEMORY. Any thread. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_voice_create(const marvis_model *model,
+                                                          const marvis_recording *recording,
+                                                          const marvis_voice_settings *settings,
+                                                          marvis_voice **voice, marvis_error *err);
+
+/* Lets go of *voice and sets it to NULL; *voice NULL is allowed. Sessions that use the voice keep
+ * what they share of it until they are done. */
+MARVIS_API void marvis_voice_destroy(marvis_voice **voice);
+
+/* Writes the voice as one safetensors file (docs/VOICES.md), whole or not at all. ERR_IO,
+ * ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_voice_save(const marvis_voice *voice, const char *path,
+                                                        marvis_error *err);
+
+/* Reads what marvis_voice_save wrote; needs no model. The snapshot stays in the mapped file.
+ * ERR_NOT_FOUND, ERR_IO; ERR_FORMAT: another file, or a damaged one; ERR_UNSUPPORTED: of a later
+ * version; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_voice_load(const char *path, marvis_voice **voice,
+                                                        marvis_error *err);
+
+/* Whether the model can speak with the voice: ERR_INPUT when it was made for another one, by its
+ * dimensions, its weights or its codec. *snapshot_fits (may be NULL): 1 when its snapshot can be
+ * used, too, which also takes the same weight types, CPU tier and version of this library. Without
+ * it the prompt is computed, with the same result. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_voice_check(const marvis_voice *voice,
+                                                         const marvis_model *model,
+                                                         int *snapshot_fits, marvis_error *err);
+
+/* What a voice is. Pointers belong to the voice; no text is NULL. */
+typedef struct marvis_voice_info {
+    size_t struct_size;                       /* set by the caller */
+    const char *name, *source, *date, *model; /* as they were given */
+    const char *engine;                       /* what made it: "marvis 0.1.0" */
+    marvis_recording recording;               /* its words and codes */
+    int speaker;
+    double seconds;        /* of speech, its pause included */
+    int n_snapshot;        /* positions in its snapshot; 0: none */
+    size_t snapshot_bytes; /* what they take */
+} marvis_voice_info;
+MARVIS_API void marvis_voice_info_get(const marvis_voice *voice, marvis_voice_info *info);
+
+/* Speaks with a saved voice from the next utterance on, in place of one that was set by this
+ * function or by marvis_session_set_voice; NULL: with none. When, and errors, as there; ERR_INPUT,
+ * too: the voice was made for another model. The timing's n_reused counts what came from the
+ * snapshot. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_use_voice(marvis_session *session,
+                                                               const marvis_voice *voice,
+                                                               marvis_voice_layout layout,
+                                                               marvis_error *err);
+
 /* ---- speaking */
 
 /* A piece of speech: up to chunk_frames frames of 80 ms. Pointers belong to the session and hold

@@ -267,6 +267,8 @@ marvis_status mv_safetensors_parse(const uint8_t *data, size_t len, const char *
     json_decref(root);
     if (status == MARVIS_OK && !(file->path = mv_strdup(path)))
         status = mv_fail_memory(err, strlen(path) + 1, "a path");
+    file->header = r.header;
+    file->header_len = r.header_len;
     if (status != MARVIS_OK) mv_safetensors_close(file);
     return status;
 }
@@ -294,4 +296,18 @@ const mv_tensor *mv_safetensors_find(const mv_safetensors *file, const char *nam
     mv_tensor key = {.name = name};
     if (file->n_tensors == 0) return NULL;
     return bsearch(&key, file->tensors, file->n_tensors, sizeof *file->tensors, compare_names);
+}
+
+marvis_status mv_safetensors_metadata(const mv_safetensors *file, const char *key, char **value,
+                                      marvis_error *err) {
+    json_t *root;
+    *value = NULL;
+    MV_TRY(mv_json_load(file->header, file->header_len, file->path, 8, &root, err));
+    const char *found =
+        json_string_value(json_object_get(json_object_get(root, "__metadata__"), key));
+    marvis_status status = MARVIS_OK;
+    if (found && !(*value = mv_strdup(found)))
+        status = mv_fail_memory(err, strlen(found) + 1, "metadata");
+    json_decref(root);
+    return status;
 }

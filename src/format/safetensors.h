@@ -48,6 +48,8 @@ typedef struct mv_tensor {
 typedef struct mv_safetensors {
     char *path; /* owned */
     mv_map map;
+    const char *header; /* [header_len] inside the mapped file: its JSON */
+    size_t header_len;
     mv_tensor *tensors; /* [n_tensors] owned, sorted by name (strcmp) */
     size_t n_tensors;
 } mv_safetensors;
@@ -63,5 +65,10 @@ void mv_safetensors_close(mv_safetensors *file); /* zeroes; a zeroed one is allo
 
 /* NULL when absent */
 const mv_tensor *mv_safetensors_find(const mv_safetensors *file, const char *name);
+
+/* A value of "__metadata__" in new memory, freed with mv_free; *value NULL when it is not there.
+ * ERR_MEMORY. */
+MV_CHECK marvis_status mv_safetensors_metadata(const mv_safetensors *file, const char *key,
+                                               char **value, marvis_error *err);
 
 #endif

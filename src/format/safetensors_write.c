@@ -61,6 +61,19 @@ static marvis_status build_header(const char *path, size_t n, const char *const 
     return MARVIS_OK;
 }
 
+static marvis_status add_metadata(const char *path, const mv_meta *meta, size_t n, json_t *header,
+                                  marvis_error *err) {
+    if (n == 0) return MARVIS_OK;
+    json_t *object = json_object();
+    if (!object || json_object_set_new(header, "__metadata__", object) != 0)
+        return mv_fail_memory(err, 64, "a header");
+    for (size_t i = 0; i < n; i++)
+        if (json_object_set_new(object, meta[i].key, json_string(meta[i].value)) != 0)
+            return mv_fail(err, MARVIS_ERR_CALL, "%s: metadata \"%s\" is not UTF-8", path,
+                           meta[i].key);
+    return MARVIS_OK;
+}
+
 static marvis_status write_all(mv_writer *writer, const char *text, size_t n,
                                const marvis_tensor_view *views, marvis_error *err) {
     static const char spaces[] = "        ";
@@ -77,13 +90,15 @@ static marvis_status write_all(mv_writer *writer, const char *text, size_t n,
     return MARVIS_OK;
 }
 
-marvis_status mv_safetensors_write(const char *path, size_t n, const char *const *names,
-                                   const marvis_tensor_view *views, marvis_error *err) {
+marvis_status mv_safetensors_write_meta(const char *path, const mv_meta *meta, size_t n_meta,
+                                        size_t n, const char *const *names,
+                                        const marvis_tensor_view *views, marvis_error *err) {
     char *text = NULL;
     mv_writer *writer = NULL;
     json_t *header = json_object();
     if (!header) return mv_fail_memory(err, 64, "a header");
-    marvis_status status = build_header(path, n, names, views, header, err);
+    marvis_status status = add_metadata(path, meta, n_meta, header, err);
+    if (status == MARVIS_OK) status = build_header(path, n, names, views, header, err);
     if (status == MARVIS_OK && !(text = json_dumps(header, JSON_COMPACT)))
         status = mv_fail_memory(err, 64 * n, "a header");
     if (status == MARVIS_OK) status = mv_writer_open(path, &writer, err);
@@ -95,4 +110,9 @@ marvis_status mv_safetensors_write(const char *path, size_t n, const char *const
     free(text); /* jansson's memory */
     json_decref(header);
     return status;
+}
+
+marvis_status mv_safetensors_write(const char *path, size_t n, const char *const *names,
+                                   const marvis_tensor_view *views, marvis_error *err) {
+    return mv_safetensors_write_meta(path, NULL, 0, n, names, views, err);
 }

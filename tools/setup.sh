@@ -11,13 +11,13 @@
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libpcre2-dev libsndfile1-dev
-  libsoxr-dev libcmocka-dev"
+  libsoxr-dev portaudio19-dev libcmocka-dev"
 ci="$build binutils clang clang-format libclang-rt-14-dev llvm-14 g++ libsimde-dev
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
   libjansson-dev:arm64 libpcre2-dev:arm64 libcmocka-dev:arm64"
 # Of these the same version must be there for both architectures: named, they are brought up to date.
 shared="libc6 libc6-dev libgcc-s1 libpcre2-8-0 libpcre2-dev"
-brew="meson ninja pkg-config jansson pcre2 libsndfile libsoxr cmocka"
+brew="meson ninja pkg-config jansson pcre2 libsndfile libsoxr portaudio cmocka"
 
 case "${1-}" in
 '') packages=$build ;;

@@ -1,0 +1,164 @@
+/* jitter_buffer.c - see jitter_buffer.h. A ring with one writer and one reader: `n_put` and
+ * `n_taken` only ever grow, each is stored by one side alone. */
+#include "common/jitter_buffer.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double FADE_S = 0.005, MARGIN = 1.25;
+
+struct jitter_buffer {
+    jitter_settings settings;
+    size_t capacity; /* samples of the ring */
+    size_t n_fade;   /* samples of a fade */
+    atomic_size_t n_put, n_taken;
+    /* Set by the maker's side, cleared by the other at a gap: should one overtake the other, the
+     * next put, or the end, mends it. What has ended plays in any case. */
+    atomic_bool playing, ended;
+    atomic_int n_gaps;
+    atomic_size_t n_gap; /* samples of silence in gaps */
+
+    double speed, last_s; /* the maker's: how fast the pieces come, and how long the last was */
+
+    bool begun, silent; /* the sound card's: since the last end; the last sample was no speech */
+    size_t fade_in;     /* samples of it that are left */
+    float level;        /* where the sound stopped, fading out */
+    float ring[];
+};
+
+void jitter_settings_init(jitter_settings *settings, int sample_rate) {
+    *settings = (jitter_settings){
+        .sample_rate = sample_rate, .capacity_s = 30, .piece_s = 0.64, .slow_s = 2};
+}
+
+jitter_buffer *jitter_buffer_create(const jitter_settings *s) {
+    double samples = s->capacity_s * s->sample_rate;
+    if (!(samples >= 1 && samples < 1e9 && s->piece_s > 0 && s->slow_s > 0)) return NULL;
+    jitter_buffer *b = calloc(1, sizeof *b + (size_t)samples * sizeof b->ring[0]);
+    if (!b) return NULL;
+    b->settings = *s;
+    b->capacity = (size_t)samples;
+    b->n_fade = (size_t)(FADE_S * s->sample_rate) + 1;
+    atomic_init(&b->n_put, 0);
+    atomic_init(&b->n_taken, 0);
+    atomic_init(&b->playing, false);
+    atomic_init(&b->ended, false);
+    atomic_init(&b->n_gaps, 0);
+    atomic_init(&b->n_gap, 0);
+    b->speed = -1;
+    b->silent = true;
+    return b;
+}
+
+void jitter_buffer_destroy(jitter_buffer **buffer) {
+    free(*buffer);
+    *buffer = NULL;
+}
+
+/* ---- the maker's side ----------------------------------------------------------------------- */
+
+bool jitter_may_begin(double held_s, double last_s, double speed, double piece_s, double slow_s) {
+    if (speed >= 1) return held_s >= slow_s;
+    if (speed < 0) return held_s >= piece_s; /* not known yet */
+    for (double next = last_s; held_s > 0;) {
+        next = fmin(2 * next, piece_s);
+        if (held_s < MARGIN * speed * next) return false;
+        if (next >= piece_s || next <= 0) return true;
+        held_s += (1 - speed) * next;
+    }
+    return false;
+}
+
+size_t jitter_buffer_held(const jitter_buffer *b) {
+    size_t taken = atomic_load(&b->n_taken); /* first: it never passes n_put */
+    return atomic_load(&b->n_put) - taken;
+}
+
+void jitter_buffer_announce(jitter_buffer *b, double piece_s, double made_s) {
+    bool is_first = atomic_exchange(&b->ended, false) || b->last_s <= 0;
+    /* A prompt stands before the first piece: its time tells nothing of the next. */
+    b->speed = is_first ? -1 : made_s > 0 ? made_s / piece_s : 0;
+    b->last_s = piece_s;
+}
+
+size_t jitter_buffer_put(jitter_buffer *b, const float *pcm, size_t n) {
+    size_t put = atomic_load(&b->n_put), room = b->capacity - jitter_buffer_held(b);
+    size_t at = put % b->capacity, count = n < room ? n : room;
+    size_t first = count < b->capacity - at ? count : b->capacity - at;
+    const jitter_settings *s = &b->settings;
+    if (n == 0) return 0;
+    memcpy(b->ring + at, pcm, first * sizeof *pcm);
+    memcpy(b->ring, pcm + first, (count - first) * sizeof *pcm);
+    atomic_store(&b->ended, false);
+    atomic_store(&b->n_put, put + count);
+    double held_s = (double)jitter_buffer_held(b) / s->sample_rate;
+    bool is_full = count < n;
+    if (is_full || jitter_may_begin(held_s, b->last_s, b->speed, s->piece_s, s->slow_s))
+        atomic_store(&b->playing, true);
+    return count;
+}
+
+void jitter_buffer_end(jitter_buffer *b) { atomic_store(&b->ended, true); }
+
+bool jitter_buffer_is_done(const jitter_buffer *b) {
+    return atomic_load(&b->ended) && jitter_buffer_held(b) == 0;
+}
+
+void jitter_buffer_report(const jitter_buffer *b, jitter_report *report) {
+    double rate = b->settings.sample_rate;
+    *report = (jitter_report){.played_s = (double)atomic_load(&b->n_taken) / rate,
+                              .gap_s = (double)atomic_load(&b->n_gap) / rate,
+                              .n_gaps = atomic_load(&b->n_gaps)};
+}
+
+/* ---- the sound card's side ------------------------------------------------------------------ */
+
+static void copy_out(jitter_buffer *b, float *out, size_t n) {
+    size_t at = atomic_load(&b->n_taken) % b->capacity;
+    if (n == 0) return;
+    for (size_t i = 0; i < n; i++) {
+        float x = b->ring[at];
+        if (b->fade_in > 0) {
+            x *= 1 - (float)b->fade_in / (float)b->n_fade;
+            b->fade_in--;
+        }
+        out[i] = b->level = x;
+        if (++at == b->capacity) at = 0;
+    }
+    b->begun = true;
+    b->silent = false;
+    atomic_fetch_add(&b->n_taken, n);
+}
+
+/* Silence, into which the last sample fades. */
+static void silence(jitter_buffer *b, float *out, size_t n) {
+    float keep = 1 - 5 / (float)b->n_fade; /* e^-5 at the end of the fade */
+    if (keep < 0) keep = 0;
+    for (size_t i = 0; i < n; i++) {
+        b->level = fabsf(b->level) < 1e-5f ? 0 : b->level * keep;
+        out[i] = b->level;
+    }
+}
+
+void jitter_buffer_take(jitter_buffer *b, float *out, size_t n) {
+    bool ended = atomic_load(&b->ended), playing = ended || atomic_load(&b->playing);
+    size_t held = jitter_buffer_held(b), count = !playing ? 0 : held < n ? held : n;
+    copy_out(b, out, count);
+    if (count == n) return;
+    silence(b, out + count, n - count);
+    if (ended && count == held) {
+        b->begun = false;
+        b->silent = true;
+        b->fade_in = 0;
+        atomic_store(&b->playing, false);
+        return;
+    }
+    if (!b->begun) return; /* nothing has been heard yet */
+    if (!b->silent) atomic_fetch_add(&b->n_gaps, 1);
+    atomic_fetch_add(&b->n_gap, n - count);
+    b->silent = true;
+    b->fade_in = b->n_fade;
+    if (playing) atomic_store(&b->playing, false);
+}

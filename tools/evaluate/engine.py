@@ -3,6 +3,7 @@ voice prompt if one is given, and turn audio into codes and codes into audio.
 """
 import json
 import pathlib
+import shutil
 import subprocess
 import zlib
 
@@ -21,8 +22,12 @@ class Marvis:
     """The C engine. Audio is written where the caller wants it."""
     name = "marvis"
 
-    def __init__(self, program, model, seed, max_seconds):
+    def __init__(self, program, model, seed, max_seconds, options=()):
+        """options: more of `marvis say`."""
         self.program, self.model, self.seed, self.max_seconds = str(program), str(model), seed, max_seconds
+        self.options, self.made_s, self.speech_s = list(options), 0.0, 0.0
+        if not shutil.which(self.program):
+            raise Failure("there is no such program; build it with make, or name it with --marvis")
 
     def run(self, *arguments):
         done = subprocess.run([self.program, *map(str, arguments)], capture_output=True, text=True)
@@ -39,11 +44,17 @@ class Marvis:
         voice = ["--voice-audio", reference[0], "--voice-text", reference[1]] if reference else []
         stats, part = out.with_suffix(".stats"), out.with_suffix(".part.wav")
         self.run("say", "--model", self.model, "--speaker", speaker, "--seed", self.seed, "--max-seconds",
-                 self.max_seconds, "--threads", 1, "--quiet", "--stats", stats, *voice, "-o", part, "--", text)
-        stop = json.loads(stats.read_text())["stop"]
+                 self.max_seconds, "--threads", 1, "--quiet", "--stats", stats, *voice, *self.options, "-o", part, "--", text)
+        told = json.loads(stats.read_text())
+        self.made_s += told["wall_s"]
+        self.speech_s += told["seconds"]
         stats.unlink()
         part.replace(out)
-        return stop
+        return told["stop"]
+
+    def real_time_factor(self):
+        """Of all that was spoken so far, None where nothing was."""
+        return self.made_s / self.speech_s if self.speech_s else None
 
     def decode(self, codes, out):
         """codes int32 [codebooks, frames] -> wav."""

@@ -48,8 +48,10 @@ class Evaluation:
         self.args, self.out = args, args.out
         self.size, checksum = fingerprint(args.model)
         self.stamp = {"model": checksum, "seed": args.seed, "max_seconds": args.max_seconds}
+        if args.say:
+            self.stamp["say"] = args.say
         self.teacher = Teacher(self.out / "teacher")
-        self.marvis = Marvis(args.marvis, args.model, args.seed, args.max_seconds)
+        self.marvis = Marvis(args.marvis, args.model, args.seed, args.max_seconds, args.say.split())
         self.transformers = None
         self.texts = {name: sentences(name, args.count) for name in args.sets}
         self.lines = {name: lines(texts, args.voices, args.per_voice) for name, texts in self.texts.items()}
@@ -226,7 +228,7 @@ class Evaluation:
             tag = "".join(c for c in tag if c.isalnum() or c == "-")
             report.picture(self.out / "pictures" / f"{line.voice}-{tag}.png", recordings)
         result = {"made_with": self.stamp, "rows": self.rows, "checks": [{"name": n, "met": m, "text": t} for n, m, t in checks],
-                  "confusion": [{"source": s, "set": n, "voices": VOICES,
+                  "real_time_factor": self.marvis.real_time_factor(), "confusion": [{"source": s, "set": n, "voices": VOICES,
                                  "counts": confusion(p, VOICES).tolist()} for (s, n), p in self.pairs.items()]}
         (self.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
         if self.args.json:
@@ -250,6 +252,7 @@ def main():
     parser.add_argument("--back-end", choices=("auto", "marvis", "transformers"), default="auto")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-seconds", type=float, default=15)
+    parser.add_argument("--say", default="", metavar="OPTIONS", help="more options of marvis say, for engine and prompt")
     parser.add_argument("--jobs", type=int, default=1, help="programs to run at a time")
     parser.add_argument("--check", action="store_true", help="exit 1 where the least that is wanted is not met")
     parser.add_argument("--json", action="store_true")
@@ -259,8 +262,8 @@ def main():
     wrong = [x for x in args.sources if x not in SOURCES] + [v for v in args.voices if v not in VOICES]
     if wrong:
         raise SystemExit(f"no such source or voice: {wrong[0]}")
-    evaluation = Evaluation(args)
     try:
+        evaluation = Evaluation(args)
         for source in args.sources:
             if source == "prompt":
                 evaluation.run_prompts()

@@ -1,0 +1,745 @@
+/* test_saved_voice.c - saved voices: their prompts in both layouts, snapshots against computing the
+ * prompt, bit for bit, the file there and back and in every way broken, and other models. */
+#include "voice_fixture.h"
+
+#include "automaton.h"
+#include "engine/voice.h"
+#include "model/identity.h"
+#include "model/mimi_weights.h"
+
+enum { FRAMES = 12 };
+
+static const char words[] = "These were said.";
+static int32_t codes[FRAMES * C];
+
+static int set_up_voice(void **state) {
+    uint64_t seed = 3;
+    random_codes(&seed, codes, FRAMES * C);
+    return set_up(state);
+}
+
+static marvis_recording said(void) { return recording(words, codes, FRAMES, C); }
+
+static marvis_voice *new_voice(int speaker, int snapshot) {
+    marvis_voice *voice;
+    marvis_voice_settings s;
+    marvis_error err;
+    marvis_recording r = said();
+    marvis_voice_settings_init(&s);
+    s.name = "anna";
+    s.source = "anna.wav";
+    s.date = "2026-11-22";
+    s.model = "tiny";
+    s.speaker = speaker;
+    s.snapshot = snapshot;
+    assert_ok(marvis_voice_create(model, &r, &s, &voice, &err), err);
+    return voice;
+}
+
+static const char *voice_path(void) {
+    static char path[1024];
+    snprintf(path, sizeof path, "%s/voice.safetensors", test_temp_dir());
+    return path;
+}
+
+/* The voice after a way to its file and back; the one given is gone. */
+static marvis_voice *reload(marvis_voice *voice) {
+    marvis_voice *again;
+    marvis_error err;
+    assert_ok(marvis_voice_save(voice, voice_path(), &err), err);
+    marvis_voice_destroy(&voice);
+    assert_ok(marvis_voice_load(voice_path(), &again, &err), err);
+    return again;
+}
+
+static marvis_voice_info info_of(const marvis_voice *voice) {
+    marvis_voice_info info = {.struct_size = sizeof info};
+    marvis_voice_info_get(voice, &info);
+    return info;
+}
+
+static void use(marvis_session *session, const marvis_voice *voice, marvis_voice_layout layout) {
+    marvis_error err;
+    assert_ok(marvis_session_use_voice(session, voice, layout, &err), err);
+}
+
+static marvis_session_settings sampled(int n_codebooks, int speaker) {
+    marvis_session_settings s = greedy(n_codebooks, 14);
+    s.codebook0 = s.depth = (marvis_sampling){.temperature = 1, .top_k = 20, .top_p = 1};
+    s.speaker = speaker;
+    return s;
+}
+
+/* What is spoken, without the positions that were reused. */
+static void assert_same_speech(const speech *a, const speech *b) {
+    speech x = *a, y = *b;
+    assert_true(x.n_frames > 0);
+    x.timing.n_reused = y.timing.n_reused = 0;
+    assert_memory_equal(&x, &y, sizeof x);
+}
+
+/* ---- layouts -------------------------------------------------------------------------------- */
+
+static void push(marvis_session *session, const char *text) {
+    marvis_error err;
+    assert_ok(marvis_session_push_text(session, text, strlen(text), &err), err);
+}
+
+static void assert_same_prompt(const marvis_session *a, const marvis_session *b) {
+    mv_prompt x = {0}, y = {0};
+    marvis_error err;
+    assert_ok(mv_session_prompt(a, &x, &err), err);
+    assert_ok(mv_session_prompt(b, &y, &err), err);
+    assert_int_equal(x.n, y.n);
+    assert_memory_equal(x.frames, y.frames, x.n * COLUMNS * sizeof *x.frames);
+    assert_memory_equal(x.mask, y.mask, x.n * COLUMNS);
+    mv_prompt_deinit(&x);
+    mv_prompt_deinit(&y);
+}
+
+/* Match is what a recording that is set gives, context what it gives as the first turn. */
+static void both_layouts_are_those_of_a_recording(void **state) {
+    (void)state;
+    int n_run = 0;
+    for (int layout = MARVIS_VOICE_MATCH; layout <= MARVIS_VOICE_CONTEXT; layout++)
+        for (int n_codebooks = 2; n_codebooks <= C; n_codebooks += 2)
+            for (int n_turns = 0; n_turns < 3; n_turns++, n_run++) {
+                marvis_error err;
+                marvis_session_settings s = sampled(n_codebooks, 5);
+                marvis_session *a = new_session(&s), *b = new_session(&s);
+                marvis_voice *voice = new_voice(n_run, n_run % 2); /* its number does not count */
+                marvis_recording r = said(), turn = recording("So?", codes + C, 3, C);
+                use(a, voice, (marvis_voice_layout)layout);
+                if (layout == MARVIS_VOICE_CONTEXT)
+                    assert_ok(marvis_session_add_context(b, 5, &r, &err), err);
+                else
+                    assert_ok(marvis_session_set_voice(b, &r, &err), err);
+                for (int i = 0; i < n_turns; i++) {
+                    assert_ok(marvis_session_add_context(a, i, &turn, &err), err);
+                    assert_ok(marvis_session_add_context(b, i, &turn, &err), err);
+                }
+                push(a, "New words.");
+                push(b, "New words.");
+                assert_same_prompt(a, b);
+                static speech x, y;
+                assert_ok(speak_into(a, "", &x, &err), err);
+                assert_ok(speak_into(b, "", &y, &err), err);
+                assert_same_speech(&x, &y);
+                marvis_voice_destroy(&voice);
+                marvis_session_destroy(&a);
+                marvis_session_destroy(&b);
+            }
+    assert_int_equal(n_run, 12);
+}
+
+static void the_default_layout_is_the_familys(void **state) {
+    (void)state;
+    int text_vocab = model->csm.config.text_vocab;
+    marvis_session_settings s = sampled(C, 0);
+    marvis_session *session = new_session(&s);
+    marvis_voice *voice = new_voice(0, 0);
+    assert_int_equal(marvis_model_voice_layout(model), MARVIS_VOICE_MATCH);
+    use(session, voice, MARVIS_VOICE_DEFAULT);
+    assert_int_equal(session->voice.layout, MARVIS_VOICE_MATCH);
+    model->csm.config.text_vocab = 49152;
+    assert_int_equal(marvis_model_voice_layout(model), MARVIS_VOICE_MATCH);
+    model->csm.config.text_vocab = 128256;
+    assert_int_equal(marvis_model_voice_layout(model), MARVIS_VOICE_CONTEXT);
+    model->csm.config.text_vocab = text_vocab;
+    marvis_error err;
+    assert_int_equal(marvis_session_use_voice(session, voice, (marvis_voice_layout)3, &err),
+                     MARVIS_ERR_CALL);
+    marvis_voice_destroy(&voice);
+    marvis_session_destroy(&session);
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------ */
+
+/* Codes and samples are those of a session that computes its whole prompt, and what was reused is
+ * what the layout allows: the whole voice, or its words. */
+static void a_snapshot_changes_no_bit(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    int n_run = 0, n_text = 1 + 3 + (int)strlen(words); /* BOS "[0]" and the words */
+    for (int layout = MARVIS_VOICE_MATCH; layout <= MARVIS_VOICE_CONTEXT; layout++)
+        for (int from_file = 0; from_file < 2; from_file++)
+            for (int n_codebooks = C - 1; n_codebooks <= C; n_codebooks++)
+                for (int turns = 0; turns < 2; turns++, n_run++) {
+                    marvis_session_settings s = sampled(n_codebooks, 0);
+                    marvis_session *plain = new_session(&s), *quick = new_session(&s);
+                    marvis_voice *with = new_voice(0, 1), *without = new_voice(0, 0);
+                    marvis_recording turn = recording("So?", codes + C, 3, C);
+                    if (from_file) with = reload(with);
+                    assert_int_equal(info_of(with).n_snapshot, n_text + 1 + FRAMES + 1);
+                    use(quick, with, (marvis_voice_layout)layout);
+                    use(plain, without, (marvis_voice_layout)layout);
+                    if (turns) {
+                        assert_ok(marvis_session_add_context(plain, 1, &turn, &err), err);
+                        assert_ok(marvis_session_add_context(quick, 1, &turn, &err), err);
+                    }
+                    assert_ok(speak_into(plain, "New words.", &expected, &err), err);
+                    assert_ok(speak_into(quick, "New words.", &out, &err), err);
+                    assert_int_equal(expected.timing.n_reused, 0);
+                    int reused = n_text;                /* up to where the new text stands */
+                    if (layout == MARVIS_VOICE_CONTEXT) /* EOS, and for as many codebooks as */
+                        reused += 1 + (n_codebooks == C ? FRAMES + 1 : 0); /* it was made with */
+                    else if (turns)
+                        reused = 2; /* the turn comes first: BOS "[" are the same, no more */
+                    assert_int_equal(out.timing.n_reused, reused);
+                    assert_same_speech(&expected, &out);
+                    marvis_voice_destroy(&with);
+                    marvis_voice_destroy(&without);
+                    marvis_session_destroy(&plain);
+                    marvis_session_destroy(&quick);
+                }
+    assert_int_equal(n_run, 16);
+}
+
+/* Any sequence of voices, layouts, texts and turns in one session, against a new session for each
+ * utterance that has no snapshot. */
+static void a_session_with_a_past_says_the_same(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    uint64_t random = 11;
+    marvis_session_settings s = sampled(C, 0);
+    marvis_session *session = new_session(&s);
+    marvis_voice *voices[2], *plain[2];
+    for (int i = 0; i < 2; i++) {
+        codes[0] = i;
+        voices[i] = new_voice(0, 1);
+        plain[i] = new_voice(0, 0);
+    }
+    marvis_recording turn = recording("So?", codes + C, 3, C);
+    int n_turns = 0, n_from_snapshot = 0, n_run = 0;
+    for (; n_run < 60; n_run++) {
+        int which = (int)(test_random(&random) % 2), what = (int)(test_random(&random) % 6);
+        marvis_voice_layout layout = (marvis_voice_layout)(1 + test_random(&random) % 2);
+        const char *text = test_random(&random) % 2 ? "New words." : "Newer ones, and more.";
+        marvis_session *fresh = new_session(&s);
+        if (what == 0) {
+            assert_ok(marvis_session_clear_context(session, &err), err);
+            n_turns = 0;
+        } else if (what == 1 && n_turns < 4) {
+            assert_ok(marvis_session_add_context(session, 1, &turn, &err), err);
+            n_turns++;
+        }
+        use(session, voices[which], layout);
+        use(fresh, plain[which], layout);
+        for (int i = 0; i < n_turns; i++)
+            assert_ok(marvis_session_add_context(fresh, 1, &turn, &err), err);
+        size_t n_before = session->cached.n;
+        assert_ok(speak_into(session, text, &out, &err), err);
+        assert_ok(speak_into(fresh, text, &expected, &err), err);
+        assert_same_speech(&expected, &out);
+        n_from_snapshot += n_before > 0 && layout == MARVIS_VOICE_CONTEXT &&
+                           out.timing.n_reused == info_of(voices[which]).n_snapshot;
+        marvis_session_reset(session, 0);
+        marvis_session_destroy(&fresh);
+    }
+    assert_true(n_from_snapshot > 5);
+    for (int i = 0; i < 2; i++) {
+        marvis_voice_destroy(&voices[i]);
+        marvis_voice_destroy(&plain[i]);
+    }
+    marvis_session_destroy(&session);
+}
+
+/* Another speaker number is another text: only BOS and "[" are shared. */
+static void a_snapshot_is_for_its_speaker(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    marvis_session_settings s = sampled(C, 1);
+    marvis_session *a = new_session(&s), *b = new_session(&s);
+    marvis_voice *with = new_voice(0, 1), *without = new_voice(0, 0);
+    use(a, with, MARVIS_VOICE_CONTEXT);
+    use(b, without, MARVIS_VOICE_CONTEXT);
+    assert_ok(speak_into(a, "New words.", &out, &err), err);
+    assert_ok(speak_into(b, "New words.", &expected, &err), err);
+    assert_int_equal(out.timing.n_reused, 2);
+    assert_same_speech(&expected, &out);
+    marvis_voice_destroy(&with);
+    marvis_voice_destroy(&without);
+    marvis_session_destroy(&a);
+    marvis_session_destroy(&b);
+}
+
+/* The caller may let go of a voice that is in use, and of the file. */
+static void a_session_shares_its_voice(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    marvis_session_settings s = sampled(C, 0);
+    marvis_session *a = new_session(&s), *b = new_session(&s);
+    marvis_voice *voice = reload(new_voice(0, 1));
+    use(a, voice, MARVIS_VOICE_CONTEXT);
+    use(b, voice, MARVIS_VOICE_CONTEXT);
+    use(b, voice, MARVIS_VOICE_CONTEXT);
+    marvis_voice_destroy(&voice);
+    assert_null(voice);
+    marvis_voice_destroy(&voice);
+    marvis_voice_destroy(NULL);
+    remove(voice_path());
+    assert_ok(speak_into(a, "New words.", &expected, &err), err);
+    marvis_session_destroy(&a);
+    assert_ok(speak_into(b, "New words.", &out, &err), err);
+    assert_int_equal(out.timing.n_reused, 1 + 3 + (int)strlen(words) + 1 + FRAMES + 1);
+    assert_same_speech(&expected, &out);
+    marvis_session_reset(b, 0);
+    assert_ok(marvis_session_use_voice(b, NULL, MARVIS_VOICE_DEFAULT, &err), err);
+    assert_ok(speak_into(b, "New words.", &out, &err), err);
+    assert_int_equal(out.timing.n_prompt, 2 + 3 + 10);
+    marvis_session_destroy(&b);
+}
+
+/* ---- other models --------------------------------------------------------------------------- */
+
+static marvis_model *other_model(const char *cpu, marvis_weights weights, marvis_engine **e) {
+    marvis_engine_settings engine_settings;
+    marvis_model_settings settings;
+    marvis_model *other;
+    marvis_error err;
+    marvis_engine_settings_init(&engine_settings);
+    engine_settings.cpu = cpu;
+    engine_settings.n_threads = 1;
+    assert_ok(marvis_engine_create(&engine_settings, e, &err), err);
+    marvis_model_settings_init(&settings);
+    settings.codec = test_path("golden/mimi/tiny_moshi.safetensors");
+    settings.weights = weights;
+    assert_ok(marvis_model_open(*e, test_path("golden/csm/context"), &settings, &other, &err), err);
+    return other;
+}
+
+/* Other weight types and another CPU tier compute other bits: the snapshot is left aside. Other
+ * threads compute the same. */
+static void a_snapshot_is_for_the_same_bits(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    marvis_voice *voice = new_voice(0, 1);
+    marvis_model *mine = model;
+    int n_other = 0;
+    for (int i = 0; i < 3; i++) {
+        marvis_engine *e;
+        int fits;
+        marvis_model *other = other_model(i == 2 ? "scalar" : NULL,
+                                          i ? MARVIS_WEIGHTS_AUTO : MARVIS_WEIGHTS_BF16, &e);
+        bool same = i == 1 || (i == 2 && !strcmp(marvis_engine_cpu(engine), "scalar"));
+        assert_ok(marvis_voice_check(voice, other, &fits, &err), err);
+        assert_int_equal(fits, same);
+        n_other += !same;
+        model = other;
+        marvis_session_settings s = sampled(C, 0);
+        marvis_session *a = new_session(&s), *b = new_session(&s);
+        marvis_recording r = said();
+        use(a, voice, MARVIS_VOICE_CONTEXT);
+        assert_ok(marvis_session_add_context(b, 0, &r, &err), err);
+        assert_ok(speak_into(a, "New words.", &out, &err), err);
+        assert_ok(speak_into(b, "New words.", &expected, &err), err);
+        assert_int_equal(out.timing.n_reused > 0, same);
+        assert_same_speech(&expected, &out);
+        model = mine;
+        marvis_session_destroy(&a);
+        marvis_session_destroy(&b);
+        marvis_model_destroy(&other);
+        marvis_engine_destroy(&e);
+    }
+    assert_true(n_other >= 1);
+    marvis_voice_destroy(&voice);
+}
+
+static void assert_refused(const marvis_voice *voice, const char *expected) {
+    marvis_error err;
+    marvis_session_settings s = sampled(2, 0);
+    marvis_session *session = new_session(&s);
+    assert_int_equal(marvis_session_use_voice(session, voice, MARVIS_VOICE_DEFAULT, &err),
+                     MARVIS_ERR_INPUT);
+    if (!strstr(err.message, expected) || !strstr(err.message, "create it again"))
+        fail_msg("'%s' is not in: %s", expected, err.message);
+    assert_true(speak(session, "Hi")->n_frames > 0); /* it goes on without */
+    marvis_session_destroy(&session);
+}
+
+static void voices_of_other_models_are_refused(void **state) {
+    (void)state;
+    marvis_engine *e;
+    marvis_model *mine = model, *other = other_model(NULL, MARVIS_WEIGHTS_AUTO, &e);
+    marvis_voice *voice = new_voice(0, 1);
+    model = other;
+    float *entry = &other->mimi->tables[C - 1][0], kept = *entry;
+    *entry += 1;
+    assert_refused(voice, "anna: this voice was made for another model, one with another codec "
+                          "(tiny)");
+    *entry = kept;
+    other->csm.backbone.norm[3] *= 2;
+    assert_refused(voice, "anna: this voice was made for another model (tiny)");
+    other->csm.backbone.norm[3] /= 2;
+    other->csm.backbone.layers[1].norm1[0] += 1;
+    voice = reload(voice);
+    assert_refused(voice, "voice.safetensors: this voice was made for another model (tiny)");
+    other->csm.backbone.layers[1].norm1[0] -= 1;
+    marvis_error err;
+    assert_ok(marvis_voice_check(voice, other, NULL, &err), err);
+    marvis_model_destroy(&other);
+
+    /* another checkpoint with the same codec */
+    automaton a = {.n_codebooks = C,
+                   .audio_vocab = CODES + 3,
+                   .text_vocab = 258,
+                   .max_positions = 256,
+                   .first = 1,
+                   .second_best = -1};
+    marvis_model_settings settings;
+    automaton_write(&a, test_temp_dir());
+    marvis_model_settings_init(&settings);
+    settings.codec = test_path("golden/mimi/tiny_moshi.safetensors");
+    assert_ok(marvis_model_open(e, test_temp_dir(), &settings, &other, &err), err);
+    assert_int_equal(marvis_voice_check(voice, other, NULL, &err), MARVIS_ERR_INPUT);
+    assert_non_null(strstr(err.message, "another model (tiny): create it again"));
+    marvis_voice_destroy(&voice);
+    marvis_model_destroy(&other);
+    marvis_engine_destroy(&e);
+    model = mine;
+}
+
+/* A model is the same in every layout and weight type, and another one quantised. */
+static void identities_are_those_of_models(void **state) {
+    (void)state;
+    static const char *const same[] = {"original", "original-prefixed", "mlx",
+                                       "mlx-port", "transformers",      "transformers-sharded"};
+    static const char *const others[] = {"mlx-2bit", "mlx-4bit", "mlx-8bit"};
+    uint64_t first = 0, identity;
+    marvis_error err;
+    int n_run = 0;
+    for (int i = 0; i < 9; i++)
+        for (int weights = MARVIS_WEIGHTS_AUTO; weights <= MARVIS_WEIGHTS_BF16;
+             weights++, n_run++) {
+            char relative[64];
+            marvis_model *m;
+            marvis_model_settings settings;
+            marvis_model_settings_init(&settings);
+            settings.no_codec = settings.no_tokenizer = 1;
+            settings.weights = (marvis_weights)weights;
+            snprintf(relative, sizeof relative, "golden/csm/%s", i < 6 ? same[i] : others[i - 6]);
+            assert_ok(marvis_model_open(engine, test_path(relative), &settings, &m, &err), err);
+            assert_ok(mv_csm_identity(&m->csm, &identity, &err), err);
+            if (n_run == 0) first = identity;
+            assert_int_equal(identity == first, i < 6);
+            marvis_model_destroy(&m);
+        }
+    assert_int_equal(n_run, 27);
+}
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
+static void *read_file(const char *path, size_t *len) {
+    static unsigned char bytes[1 << 20];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    *len = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(*len > 0 && *len < sizeof bytes);
+    void *copy = malloc(*len);
+    assert_non_null(copy);
+    return memcpy(copy, bytes, *len);
+}
+
+static void write_file(const char *path, const void *bytes, size_t len) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+}
+
+static void a_file_holds_the_whole_voice(void **state) {
+    (void)state;
+    for (int snapshot = 0; snapshot < 2; snapshot++) {
+        size_t n_first, n_second;
+        marvis_voice *voice = reload(new_voice(7, snapshot));
+        marvis_voice_info info = info_of(voice);
+        assert_string_equal(info.name, "anna");
+        assert_string_equal(info.source, "anna.wav");
+        assert_string_equal(info.date, "2026-11-22");
+        assert_string_equal(info.model, "tiny");
+        assert_int_equal(strncmp(info.engine, "marvis ", 7), 0);
+        assert_int_equal(info.speaker, 7);
+        assert_int_equal(info.recording.n_frames, FRAMES);
+        assert_int_equal(info.recording.n_codebooks, C);
+        assert_memory_equal(info.recording.codes, codes, sizeof codes);
+        assert_int_equal(info.recording.text_len_bytes, strlen(words));
+        assert_memory_equal(info.recording.text, words, strlen(words));
+        assert_true(info.seconds * 24000 - FRAMES * marvis_model_frame_samples(model) < 1e-6);
+        assert_int_equal(info.snapshot_bytes > 0, snapshot);
+        void *first = read_file(voice_path(), &n_first);
+        voice = reload(voice);
+        void *second = read_file(voice_path(), &n_second);
+        assert_int_equal(n_first, n_second);
+        assert_memory_equal(first, second, n_first);
+        free(first);
+        free(second);
+        marvis_voice_destroy(&voice);
+    }
+}
+
+/* Names come from file systems, and words from anywhere. */
+static void odd_bytes_survive(void **state) {
+    (void)state;
+    static const char odd[] = "N\0UL and \xff\xfe bytes";
+    marvis_voice *voice;
+    marvis_voice_settings s;
+    marvis_error err;
+    marvis_recording r = said();
+    char longer[4098];
+    r.text = odd;
+    r.text_len_bytes = sizeof odd - 1;
+    marvis_voice_settings_init(&s);
+    s.source = "\xe4\nb\"\\.wav";
+    assert_ok(marvis_voice_create(model, &r, &s, &voice, &err), err);
+    voice = reload(voice);
+    marvis_voice_info info = info_of(voice);
+    assert_int_equal(info.recording.text_len_bytes, sizeof odd - 1);
+    assert_memory_equal(info.recording.text, odd, sizeof odd - 1);
+    assert_string_equal(info.source, "\xef\xbf\xbd\nb\"\\.wav");
+    assert_string_equal(info.name, "");
+    marvis_voice_destroy(&voice);
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    s.name = longer;
+    assert_int_equal(marvis_voice_create(model, &r, &s, &voice, &err), MARVIS_ERR_CALL);
+    assert_null(voice);
+}
+
+/* Loads what is wrong; the message is one line that names the file. */
+static void assert_broken(const void *bytes, size_t len, const char *what) {
+    marvis_voice *voice;
+    marvis_error err = {0};
+    write_file(voice_path(), bytes, len);
+    marvis_status status = marvis_voice_load(voice_path(), &voice, &err);
+    if (status != MARVIS_ERR_FORMAT && status != MARVIS_ERR_UNSUPPORTED)
+        fail_msg("%s: status %d", what, (int)status);
+    assert_null(voice);
+    assert_non_null(strstr(err.message, "voice.safetensors: "));
+}
+
+/* A small file byte for byte, one with a snapshot in steps. */
+static void every_truncation_is_refused(void **state) {
+    (void)state;
+    for (int snapshot = 0; snapshot < 2; snapshot++) {
+        marvis_voice *voice = reload(new_voice(0, snapshot));
+        marvis_voice_destroy(&voice);
+        size_t len, n_run = 0;
+        void *bytes = read_file(voice_path(), &len);
+        for (size_t n = 0; n < len; n += snapshot ? 61 : 1, n_run++)
+            assert_broken(bytes, n, "cut off");
+        assert_broken(bytes, len - 1, "cut off");
+        assert_true(n_run > 150);
+        free(bytes);
+    }
+}
+
+static void every_changed_byte_is_seen(void **state) {
+    (void)state;
+    uint64_t random = 5;
+    for (int snapshot = 0; snapshot < 2; snapshot++) {
+        marvis_voice *voice = reload(new_voice(0, snapshot));
+        marvis_voice_destroy(&voice);
+        size_t len, n_run = 0;
+        unsigned char *bytes = read_file(voice_path(), &len);
+        for (size_t i = 0; i < len; i += snapshot ? 61 : 1, n_run++) {
+            char what[64];
+            unsigned char kept = bytes[i];
+            bytes[i] = (unsigned char)(kept ^ (1u << test_random(&random) % 8));
+            snprintf(what, sizeof what, "byte %zu, %02x for %02x", i, bytes[i], kept);
+            assert_broken(bytes, len, what);
+            bytes[i] = kept;
+        }
+        assert_true(n_run > 150);
+        free(bytes);
+    }
+}
+
+static void assert_load_fails(const char *path, marvis_status status, const char *expected) {
+    marvis_voice *voice;
+    marvis_error err = {0};
+    assert_int_equal(marvis_voice_load(path, &voice, &err), status);
+    if (!strstr(err.message, expected)) fail_msg("'%s' is not in: %s", expected, err.message);
+}
+
+static void other_files_are_no_voices(void **state) {
+    (void)state;
+    assert_load_fails(test_path("golden/mimi/tiny_moshi.safetensors"), MARVIS_ERR_FORMAT,
+                      "tiny_moshi.safetensors: not a saved voice");
+    assert_load_fails(test_path("golden/csm/context/config.json"), MARVIS_ERR_FORMAT,
+                      "config.json: ");
+    assert_load_fails(test_path("golden"), MARVIS_ERR_IO, "is a folder");
+    assert_load_fails("no/such.safetensors", MARVIS_ERR_NOT_FOUND, "no/such.safetensors");
+}
+
+/* Files whose checksum is right and whose contents are not: made by a voice that is bent first. */
+static void lies_are_refused(void **state) {
+    (void)state;
+    marvis_error err;
+    marvis_voice *voice;
+    for (int i = 0; i < 2; i++) {
+        voice = new_voice(0, 0);
+        voice->codes[2 * C + 1] = i ? -1 : CODES;
+        voice = reload(voice);
+        assert_int_equal(marvis_voice_check(voice, model, NULL, &err), MARVIS_ERR_INPUT);
+        assert_non_null(strstr(err.message, "frame 2, codebook 1: code"));
+        marvis_voice_destroy(&voice);
+    }
+    voice = new_voice(0, 1); /* another form of the same number of bytes */
+    voice->snapshot.n_layers *= 2;
+    voice->snapshot.n_kv_heads /= 2;
+    voice = reload(voice);
+    int fits = 1;
+    assert_ok(marvis_voice_check(voice, model, &fits, &err), err);
+    assert_int_equal(fits, 0);
+    marvis_session_settings s = sampled(C, 0);
+    marvis_session *session = new_session(&s);
+    use(session, voice, MARVIS_VOICE_CONTEXT);
+    assert_int_equal(speak(session, "New words.")->timing.n_reused, 0);
+    marvis_session_destroy(&session);
+    marvis_voice_destroy(&voice);
+
+    voice = new_voice(0, 1);
+    voice->snapshot.n_ids--;
+    assert_ok(marvis_voice_save(voice, voice_path(), &err), err);
+    marvis_voice_destroy(&voice);
+    assert_load_fails(voice_path(), MARVIS_ERR_FORMAT, "do not belong together");
+    static const int wrong[] = {-1, 1000000};
+    for (int i = 0; i < 2; i++) {
+        voice = new_voice(0, 0);
+        voice->speaker = wrong[i];
+        assert_ok(marvis_voice_save(voice, voice_path(), &err), err);
+        marvis_voice_destroy(&voice);
+        assert_load_fails(voice_path(), MARVIS_ERR_FORMAT, "its \"speaker\" is no such number");
+    }
+    voice = new_voice(0, 0);
+    memset(voice->text, ' ', voice->text_len);
+    assert_ok(marvis_voice_save(voice, voice_path(), &err), err);
+    marvis_voice_destroy(&voice);
+    assert_load_fails(voice_path(), MARVIS_ERR_FORMAT, "it holds no words");
+}
+
+/* ---- what is refused, and memory ------------------------------------------------------------ */
+
+static void bad_recordings_make_no_voice(void **state) {
+    (void)state;
+    static int32_t many[POSITIONS * C], high[3 * C];
+    marvis_voice_settings s;
+    marvis_voice *voice;
+    marvis_error err;
+    marvis_voice_settings_init(&s);
+    high[C + 2] = CODES;
+    struct {
+        marvis_recording r;
+        marvis_status status;
+        const char *expected;
+    } cases[] = {
+        {recording(" \n", many, 3, C), MARVIS_ERR_INPUT, "the voice: its text is missing"},
+        {recording("x", NULL, 3, C), MARVIS_ERR_INPUT, "0 frames"},
+        {recording("x", many, 3, 0), MARVIS_ERR_INPUT, "0 codebooks"},
+        {recording("x", many, 3, 65), MARVIS_ERR_INPUT, "65 codebooks"},
+        {recording("x", high, 3, C), MARVIS_ERR_INPUT, "frame 1, codebook 2: code 32"},
+        {recording("x", many, POSITIONS, C), MARVIS_ERR_TOO_LONG, "256 frames"},
+        {recording("x", many, SIZE_MAX, C), MARVIS_ERR_TOO_LONG, "positions"},
+        {recording("many words", many, POSITIONS - 10, C), MARVIS_ERR_TOO_LONG, "the voice takes"},
+    };
+    size_t n = 0;
+    for (; n < sizeof cases / sizeof *cases; n++) {
+        assert_int_equal(marvis_voice_create(model, &cases[n].r, &s, &voice, &err),
+                         cases[n].status);
+        assert_null(voice);
+        if (!strstr(err.message, cases[n].expected))
+            fail_msg("'%s' is not in: %s", cases[n].expected, err.message);
+    }
+    assert_int_equal(n, 8);
+    marvis_recording r = said();
+    s.speaker = -1;
+    assert_int_equal(marvis_voice_create(model, &r, &s, &voice, &err), MARVIS_ERR_CALL);
+    s = (marvis_voice_settings){0};
+    assert_int_equal(marvis_voice_create(model, &r, &s, &voice, &err), MARVIS_ERR_CALL);
+    assert_non_null(strstr(err.message, "marvis_voice_settings_init"));
+}
+
+static void a_voice_comes_before_the_first_step(void **state) {
+    (void)state;
+    marvis_error err;
+    marvis_session_settings s = sampled(C, 0);
+    marvis_session *session = new_session(&s);
+    marvis_voice *voice = new_voice(0, 1);
+    marvis_chunk chunk;
+    push(session, "Hi");
+    assert_ok(marvis_session_step(session, &chunk, &err), err);
+    assert_int_equal(marvis_session_use_voice(session, voice, MARVIS_VOICE_MATCH, &err),
+                     MARVIS_ERR_CALL);
+    assert_int_equal(marvis_session_use_voice(session, NULL, MARVIS_VOICE_MATCH, &err),
+                     MARVIS_ERR_CALL);
+    marvis_session_destroy(&session);
+    marvis_voice_destroy(&voice);
+}
+
+/* From a recording through the file to speech. */
+static marvis_status whole_way(speech *out, marvis_error *err) {
+    marvis_voice *voice = NULL, *loaded = NULL;
+    marvis_session *session = NULL;
+    marvis_recording r = said();
+    marvis_session_settings s = sampled(C, 0);
+    marvis_status status = marvis_voice_create(model, &r, NULL, &voice, err);
+    if (status == MARVIS_OK) status = marvis_voice_save(voice, voice_path(), err);
+    if (status == MARVIS_OK) status = marvis_voice_load(voice_path(), &loaded, err);
+    if (status == MARVIS_OK) status = marvis_session_create(model, &s, &session, err);
+    if (status == MARVIS_OK)
+        status = marvis_session_use_voice(session, loaded, MARVIS_VOICE_CONTEXT, err);
+    if (status == MARVIS_OK) status = speak_into(session, "New words.", out, err);
+    marvis_session_destroy(&session);
+    marvis_voice_destroy(&voice);
+    marvis_voice_destroy(&loaded);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    int n_failed = 0;
+    assert_ok(whole_way(&expected, &err), err);
+    for (uint64_t n = 1;; n++) {
+        remove(voice_path());
+        mv_alloc_fail_after(n, n % 2);
+        marvis_status status = whole_way(&out, &err);
+        mv_alloc_fail_after(0, false);
+        if (status == MARVIS_OK) break;
+        assert_int_equal(status, MARVIS_ERR_MEMORY);
+        n_failed++;
+    }
+    assert_same_speech(&expected, &out);
+    assert_true(n_failed > 30);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_layouts_are_those_of_a_recording),
+        cmocka_unit_test(the_default_layout_is_the_familys),
+        cmocka_unit_test(a_snapshot_changes_no_bit),
+        cmocka_unit_test(a_session_with_a_past_says_the_same),
+        cmocka_unit_test(a_snapshot_is_for_its_speaker),
+        cmocka_unit_test(a_session_shares_its_voice),
+        cmocka_unit_test(a_snapshot_is_for_the_same_bits),
+        cmocka_unit_test(voices_of_other_models_are_refused),
+        cmocka_unit_test(identities_are_those_of_models),
+        cmocka_unit_test(a_file_holds_the_whole_voice),
+        cmocka_unit_test(odd_bytes_survive),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(every_changed_byte_is_seen),
+        cmocka_unit_test(other_files_are_no_voices),
+        cmocka_unit_test(lies_are_refused),
+        cmocka_unit_test(bad_recordings_make_no_voice),
+        cmocka_unit_test(a_voice_comes_before_the_first_step),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, set_up_voice, tear_down);
+}

@@ -195,8 +195,18 @@ typedef enum marvis_stop {
     MARVIS_STOP_EOS = 1,       /* the model ended the utterance: a frame of zero codes */
     MARVIS_STOP_CAP = 2,       /* max_frames reached */
     MARVIS_STOP_CANCELLED = 3, /* marvis_session_cancel */
-    MARVIS_STOP_RUNAWAY = 4    /* the guard: identical frames, or silence that does not end */
+    MARVIS_STOP_RUNAWAY = 4    /* the guard; marvis_session_runaway says what it saw */
 } marvis_stop;
+
+/* What the guard against runaway speech saw (docs/MODEL.md has the numbers). */
+typedef enum marvis_runaway {
+    MARVIS_RUNAWAY_NONE = 0,
+    MARVIS_RUNAWAY_REPEATS = 1, /* identical frames that do not end */
+    MARVIS_RUNAWAY_SILENCE = 2, /* silence that does not end */
+    MARVIS_RUNAWAY_LENGTH = 3   /* far more speech than the text can take */
+} marvis_runaway;
+
+MARVIS_API const char *marvis_runaway_text(marvis_runaway runaway); /* "repeats", ... */
 
 MARVIS_API const char *marvis_stop_text(marvis_stop stop); /* "eos", "cap", ... */
 
@@ -209,13 +219,15 @@ typedef struct marvis_session_settings {
     int n_codebooks;  /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
     int max_frames;   /* cap in frames of 80 ms; 1125 = 90 s */
     int guard;        /* 1: stop runaway speech (docs/MODEL.md says when) */
+    float eos_bias;   /* 0..1000, added to the logit of code 0 of codebook 0, with which speech ends,
+                         for each second beyond one and a half times the expected length and 2 s */
     int chunk_frames; /* frames decoded together, 1..1024: more is cheaper, later; 8 */
     int drop_turns;   /* 1: the oldest turns go when a conversation outgrows the model's positions;
                          0: that is ERR_TOO_LONG */
 } marvis_session_settings;
 
 /* Fills settings with the model's defaults: its generation_config where it has one, else
- * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; chunks of 8 frames; old turns go;
+ * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; no eos_bias; chunks of 8 frames; old turns go;
  * seed 0. */
 MARVIS_API void marvis_session_settings_init(marvis_session_settings *settings,
                                              const marvis_model *model);
@@ -472,7 +484,11 @@ typedef struct marvis_session_timing {
     double first_pcm_s; /* from the start of the first step to the first audio */
     int n_reused;  /* positions of the prompt that were still there from the utterance before */
     int n_dropped; /* turns of the context that had to go to make room for this utterance */
+    int n_expected; /* frames that the text should take, at the voice's pace or a usual one */
 } marvis_session_timing;
+
+/* What the guard saw when the utterance ended with MARVIS_STOP_RUNAWAY, else NONE. */
+MARVIS_API marvis_runaway marvis_session_runaway(const marvis_session *session);
 
 /* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */
 MARVIS_API void marvis_session_timing_get(const marvis_session *session,

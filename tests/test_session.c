@@ -72,6 +72,7 @@ typedef struct speech {
     float pcm[MAX_FRAMES][64];
     int n_frames, n_samples;
     marvis_stop stop;
+    marvis_runaway runaway;
 } speech;
 
 static marvis_status speak_into(marvis_session *session, const char *text, speech *out,
@@ -103,6 +104,7 @@ static speech *speak(const marvis_model *model, const marvis_session_settings *s
     marvis_error err;
     assert_ok(marvis_session_create(model, settings, &session, &err), err);
     assert_ok(speak_into(session, "Hello.", &out, &err), err);
+    out.runaway = marvis_session_runaway(session);
     marvis_session_destroy(&session);
     return &out;
 }
@@ -414,7 +416,106 @@ static void guard_stops_runaways(void **state) {
     s.guard = 1;
     out = speak(f.model, &s);
     assert_int_equal(out->stop, MARVIS_STOP_RUNAWAY);
+    assert_int_equal(out->runaway, MARVIS_RUNAWAY_REPEATS);
     assert_true(out->n_frames >= 20 && out->n_frames <= 26);
+    close_fixture(&f);
+}
+
+/* Speech of 4 s and 3 times what the text takes at 15 letters a second, or at the voice's pace. The
+ * frames of this codec are short: 24000 / samples of them make a second. */
+static void speech_longer_than_its_text_is_a_runaway(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int letters;
+    } cases[] = {{"hello", 5}, {"Oh", 4}, {" a. ", 9}, {"7", 6}, {"\xc3\xa9\xe4\xbd\xa0", 6}};
+    enum { N_CASES = sizeof cases / sizeof *cases };
+    automaton a = plain();
+    a.max_positions = 8192;
+    fixture f = open_automaton(&a, 1);
+    marvis_session_settings s = greedy(f.model);
+    double rate = 24000.0 / marvis_model_frame_samples(f.model);
+    int32_t codes[20 * CODEBOOKS] = {0};
+    marvis_recording voice;
+    marvis_recording_init(&voice);
+    voice.text = "x";
+    voice.text_len_bytes = 1;
+    voice.codes = codes;
+    voice.n_codebooks = CODEBOOKS;
+    s.max_frames = 5000;
+    s.n_codebooks = 2;
+    s.chunk_frames = 1024;
+    assert_true(rate * 6 < s.max_frames);
+    int n_cases = 0;
+    for (; n_cases < 3 * N_CASES; n_cases++) {
+        /* one letter in 3 frames is faster than any speech: 25 letters a second are believed */
+        int kind = n_cases / N_CASES, i = n_cases % N_CASES;
+        double pace = kind == 1 ? 25 : 15, expected = cases[i].letters / pace;
+        marvis_session *session;
+        marvis_error err;
+        marvis_chunk chunk;
+        s.guard = kind < 2;
+        voice.n_frames = 3;
+        assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
+        if (kind == 1) assert_ok(marvis_session_set_voice(session, &voice, &err), err);
+        assert_ok(marvis_session_push_text(session, cases[i].text, strlen(cases[i].text), &err),
+                  err);
+        int n = 0;
+        do {
+            assert_ok(marvis_session_step(session, &chunk, &err), err);
+            n += chunk.n_frames;
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        marvis_session_timing timing = {.struct_size = sizeof timing};
+        marvis_session_timing_get(session, &timing);
+        assert_int_equal(timing.n_expected, (int)ceil(expected * rate));
+        assert_int_equal(n, s.guard ? (int)ceil((4 + 3 * expected) * rate) : s.max_frames);
+        assert_int_equal(chunk.stop, s.guard ? MARVIS_STOP_RUNAWAY : MARVIS_STOP_CAP);
+        assert_int_equal(marvis_session_runaway(session),
+                         s.guard ? MARVIS_RUNAWAY_LENGTH : MARVIS_RUNAWAY_NONE);
+        marvis_session_destroy(&session);
+    }
+    assert_int_equal(n_cases, 15);
+    close_fixture(&f);
+}
+
+/* Code 0 comes last everywhere, until the bias has grown beyond what the best code leads by; with
+ * it all codes below are 0, too. */
+static void an_eos_bias_ends_what_is_late(void **state) {
+    (void)state;
+    automaton a = plain();
+    a.max_positions = 8192;
+    for (int k = 0; k < VOCAB; k++) {
+        a.next[k] = k % 3 + 1;
+        for (int i = 0; i < CODEBOOKS - 1; i++)
+            a.below[i][k] = k == 0 ? 0 : 1;
+    }
+    fixture f = open_automaton(&a, 1);
+    double rate = 24000.0 / marvis_model_frame_samples(f.model);
+    marvis_session_settings s = greedy(f.model);
+    s.max_frames = 5000;
+    s.n_codebooks = 2;
+    s.chunk_frames = 64;
+    s.guard = 1;
+    const float biases[] = {0, 100, 1000};
+    int n[3];
+    for (int i = 0; i < 3; i++) {
+        marvis_session *session;
+        marvis_error err;
+        marvis_chunk chunk;
+        s.eos_bias = biases[i];
+        assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
+        assert_ok(marvis_session_push_text(session, "hello", 5, &err), err);
+        n[i] = 0;
+        do {
+            assert_ok(marvis_session_step(session, &chunk, &err), err);
+            n[i] += chunk.n_frames;
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        assert_int_equal(chunk.stop, s.eos_bias > 0 ? MARVIS_STOP_EOS : MARVIS_STOP_RUNAWAY);
+        marvis_session_destroy(&session);
+    }
+    int late = (int)ceil((2 + 1.5 * 5 / 15) * rate);
+    assert_true(n[2] > late && n[2] < n[1] && n[1] < n[0]);
+    assert_true(n[2] - late < (n[1] - late) / 5);
     close_fixture(&f);
 }
 
@@ -492,9 +593,9 @@ static void settings_out_of_range_are_named(void **state) {
     struct {
         marvis_session_settings s;
         const char *named;
-    } cases[16];
+    } cases[18];
     size_t n = 0;
-    for (; n < 15; n++)
+    for (; n < 18; n++)
         cases[n].s = greedy(f.model);
     n = 0;
 #define CASE(change, word) cases[n].s.change, cases[n++].named = (word)
@@ -512,9 +613,12 @@ static void settings_out_of_range_are_named(void **state) {
     CASE(speaker = 1000000, "speaker");
     CASE(chunk_frames = 0, "chunks");
     CASE(chunk_frames = 1025, "chunks");
+    CASE(eos_bias = -1, "EOS bias");
+    CASE(eos_bias = 1001, "EOS bias");
+    CASE(eos_bias = NAN, "EOS bias");
     CASE(struct_size = 4, "settings");
 #undef CASE
-    assert_int_equal(n, 15);
+    assert_int_equal(n, 18);
     for (size_t i = 0; i < n; i++) {
         marvis_session *session;
         marvis_error err;
@@ -631,6 +735,8 @@ int main(void) {
         cmocka_unit_test(trap_45_a_seed_gives_the_same_codes),
         cmocka_unit_test(trap_30_prompts_too_long_are_refused),
         cmocka_unit_test(guard_stops_runaways),
+        cmocka_unit_test(speech_longer_than_its_text_is_a_runaway),
+        cmocka_unit_test(an_eos_bias_ends_what_is_late),
         cmocka_unit_test(a_failed_utterance_stays_failed),
         cmocka_unit_test(cancel_stops),
         cmocka_unit_test(empty_texts_are_refused),

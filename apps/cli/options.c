@@ -97,7 +97,11 @@ static const option_row options[CLI_N_OPTIONS] = {
                           "write up to N frames of 80 ms at a time; speech begins with one "
                           "(default 8)"},
     [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, CMD_SAY,
-                      "do not stop speech that repeats itself or falls silent for long"},
+                      "do not stop speech that repeats itself, falls silent for long or is far "
+                      "too long for its text"},
+    [CLI_EOS_BIAS] = {"--eos-bias", 0, NUMBER, "B", 0, 1000, CMD_SAY,
+                      "push speech that is longer than usual for its text to its end: added to a "
+                      "logit, for each second beyond (default 0: off)"},
     [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, CMD_SAY,
                           "give the model the text as it is: digits, signs, markup and all"},
     [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, CMD_SAY,

@@ -37,6 +37,7 @@ typedef enum cli_option_id {
     CLI_MAX_SECONDS,
     CLI_CHUNK_FRAMES,
     CLI_NO_GUARD,
+    CLI_EOS_BIAS,
     CLI_NO_NORMALIZE,
     CLI_DRY_RUN,
     CLI_THREADS,

@@ -135,6 +135,7 @@ static marvis_status speak(say_job *job, marvis_error *err) {
     if (status == MARVIS_OK) status = audio_writer_finish(job->audio, err);
     r->wall_s = platform_seconds() - start;
     marvis_session_timing_get(job->session, &r->timing);
+    r->runaway = marvis_session_runaway(job->session);
     return status;
 }
 

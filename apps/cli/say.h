@@ -18,6 +18,7 @@ typedef struct say_result {
     int n_frames;
     double seconds; /* of speech */
     marvis_stop stop;
+    marvis_runaway runaway; /* what the guard saw */
     double load_s;
     double wall_s; /* from the first step to the last sample written */
     marvis_session_timing timing;

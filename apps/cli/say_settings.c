@@ -51,6 +51,7 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
                             cli_text(call, CLI_MAX_SECONDS), settings->max_frames, n_positions);
     }
     if (cli_given(call, CLI_NO_GUARD)) settings->guard = 0;
+    settings->eos_bias = (float)cli_number(call, CLI_EOS_BIAS, 0);
     settings->chunk_frames = cli_integer(call, CLI_CHUNK_FRAMES, settings->chunk_frames);
     return MARVIS_OK;
 }

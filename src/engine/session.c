@@ -13,6 +13,7 @@ enum {
     DEFAULT_POSITIONS = 2048,
     DEFAULT_CHUNK = 8,
     MAX_CHUNK = 1024,
+    MAX_EOS_BIAS = 1000,
     PREFILL_BATCH = 64, /* positions of the prompt that go through the backbone together */
     ALIKE_FRAMES = 25,  /* 2 s of one and the same frame */
     SILENT_FRAMES = 75, /* 6 s below SILENCE */
@@ -26,6 +27,16 @@ const char *marvis_stop_text(marvis_stop stop) {
     case MARVIS_STOP_CAP: return "cap";
     case MARVIS_STOP_CANCELLED: return "cancelled";
     case MARVIS_STOP_RUNAWAY: return "runaway";
+    }
+    return "unknown";
+}
+
+const char *marvis_runaway_text(marvis_runaway runaway) {
+    switch (runaway) {
+    case MARVIS_RUNAWAY_NONE: return "none";
+    case MARVIS_RUNAWAY_REPEATS: return "repeats";
+    case MARVIS_RUNAWAY_SILENCE: return "silence";
+    case MARVIS_RUNAWAY_LENGTH: return "length";
     }
     return "unknown";
 }
@@ -92,6 +103,9 @@ static marvis_status check_settings(const marvis_model *model, const marvis_sess
                        "a cap of %d frames: use 1 to %d (the model has %d positions for prompt and "
                        "speech)",
                        s->max_frames, positions - 1, positions);
+    if (!(s->eos_bias >= 0 && s->eos_bias <= MAX_EOS_BIAS))
+        return mv_fail(err, MARVIS_ERR_CALL, "an EOS bias of %g: use a number from 0 to %d",
+                       (double)s->eos_bias, MAX_EOS_BIAS);
     if (s->chunk_frames < 1 || s->chunk_frames > MAX_CHUNK)
         return mv_fail(err, MARVIS_ERR_CALL, "chunks of %d frames: use 1 to %d", s->chunk_frames,
                        MAX_CHUNK);
@@ -163,18 +177,22 @@ void marvis_session_destroy(marvis_session **session) {
     mv_free(s);
 }
 
-void marvis_session_reset(marvis_session *s, uint64_t seed) {
+void mv_session_restart(marvis_session *s, uint64_t seed) {
     s->text_len = 0;
     s->started = s->kept = false;
     s->stop = MARVIS_STOP_NONE;
     s->failed = MARVIS_OK;
-    atomic_store(&s->cancelled, false);
     mv_mimi_decoder_reset(s->decoder);
     mv_rng_seed(&s->rng, seed);
     s->guard = (mv_guard){0};
     s->n_frames = 0;
     s->n_chunk = 1;
     s->timing = (marvis_session_timing){0};
+}
+
+void marvis_session_reset(marvis_session *s, uint64_t seed) {
+    mv_session_restart(s, seed);
+    atomic_store(&s->cancelled, false);
 }
 
 void marvis_session_cancel(marvis_session *session) { atomic_store(&session->cancelled, true); }
@@ -207,6 +225,10 @@ void marvis_session_timing_get(const marvis_session *session, marvis_session_tim
     memcpy(timing, &now, size);
 }
 
+marvis_runaway marvis_session_runaway(const marvis_session *session) {
+    return session->stop == MARVIS_STOP_RUNAWAY ? session->guard.seen : MARVIS_RUNAWAY_NONE;
+}
+
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) {
@@ -222,17 +244,25 @@ static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) 
     return MARVIS_OK;
 }
 
-/* The codes of the next frame, into s->frame; `first`: the prompt alone came before. */
-static marvis_status generate(marvis_session *s, bool first, marvis_error *err) {
+/* Beyond what is usual for the text, the end is made likelier with every frame. */
+static float eos_bias(const marvis_session *s, int t) {
+    double frame_s =
+        (double)marvis_model_frame_samples(s->model) / marvis_model_sample_rate(s->model);
+    return (float)(s->settings.eos_bias * frame_s * (t - s->length.late));
+}
+
+/* The codes of frame t, into s->frame. */
+static marvis_status generate(marvis_session *s, int t, marvis_error *err) {
     const mv_csm *csm = &s->model->csm;
     const mv_exec *exec = &s->model->engine->exec;
     mv_csm_stream *stream = &s->stream;
     double begin = mv_now_s();
-    if (!first) {
+    if (t > 0) { /* else the prompt alone came before */
         mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
         mv_session_note_frame(s);
     }
     mv_csm_head0(csm, exec, s->hidden, 1, s->logits);
+    if (t > s->length.late) s->logits[0] += eos_bias(s, t);
     MV_TRY(choose(s, 0, err));
     double middle = mv_now_s();
     mv_csm_depth_begin(stream);
@@ -258,11 +288,17 @@ static marvis_status fill_chunk(marvis_session *s, int *n_filled, marvis_error *
     int n = 0;
     *n_filled = 0;
     while (s->stop == MARVIS_STOP_NONE && n < s->n_chunk) {
-        if (s->n_frames + n == s->settings.max_frames) {
+        int t = s->n_frames + n;
+        if (s->settings.guard && t == s->length.limit) {
+            s->stop = MARVIS_STOP_RUNAWAY;
+            s->guard.seen = MARVIS_RUNAWAY_LENGTH;
+            break;
+        }
+        if (t == s->settings.max_frames) {
             s->stop = MARVIS_STOP_CAP;
             break;
         }
-        MV_TRY(generate(s, s->n_frames + n == 0, err));
+        MV_TRY(generate(s, t, err));
         if (atomic_load(&s->cancelled))
             s->stop = MARVIS_STOP_CANCELLED;
         else if (is_eos(s))
@@ -296,6 +332,8 @@ static int guarded_frames(marvis_session *s, int n) {
         memcpy(s->before, frame, n_codebooks * sizeof *frame);
         if (s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES) {
             s->stop = MARVIS_STOP_RUNAWAY;
+            s->guard.seen = s->guard.n_alike >= ALIKE_FRAMES ? MARVIS_RUNAWAY_REPEATS
+                                                             : MARVIS_RUNAWAY_SILENCE;
             return i;
         }
     }
@@ -312,6 +350,8 @@ static marvis_status advance(marvis_session *s, int *n_frames, marvis_error *err
     if (!s->started) {
         s->started_at_s = mv_now_s();
         MV_TRY(mv_session_begin(s, err));
+        s->length = mv_session_length(s);
+        s->timing.n_expected = s->length.expected;
         s->started = true;
     }
     int n;

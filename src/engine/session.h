@@ -9,7 +9,15 @@
 /* Runaway speech (docs/MODEL.md): frames alike, or silent ones, in a row. */
 typedef struct mv_guard {
     int n_alike, n_silent;
+    marvis_runaway seen;
 } mv_guard;
+
+/* How long the speech of a text may be, in frames. */
+typedef struct mv_length {
+    int expected; /* at the pace of the voice, or a usual one */
+    int late;     /* from here on the end is made likelier, where that is asked for */
+    int limit;    /* no speech of it is longer */
+} mv_length;
 
 /* The recording whose voice is spoken in. */
 typedef struct mv_voice {
@@ -49,6 +57,7 @@ struct marvis_session {
     mv_mimi_decoder *decoder;
     mv_rng rng;
     mv_guard guard;
+    mv_length length;
     int n_frames; /* spoken */
     int n_chunk;  /* frames of the next chunk */
 
@@ -65,6 +74,14 @@ struct marvis_session {
     marvis_session_timing timing;
     double started_at_s;
 };
+
+/* marvis_session_reset, but a cancel stays. */
+void mv_session_restart(marvis_session *session, uint64_t seed);
+
+/* ---- session_length.c ----------------------------------------------------------------------- */
+
+/* The length of the utterance by its text, and by voice and tail that it is spoken after. */
+mv_length mv_session_length(const marvis_session *session);
 
 /* ---- context.c ------------------------------------------------------------------------------ */
 

@@ -106,6 +106,10 @@ MV_CHECK marvis_status mv_check_recording(const marvis_recording *recording, con
 MV_CHECK marvis_status mv_check_codes(const marvis_model *model, const marvis_recording *recording,
                                       const char *what, marvis_error *err);
 
+/* A warning where so much text cannot be so much speech: words at the start would be skipped, or
+ * made up. */
+void mv_warn_of_pace(const marvis_model *model, const char *text, size_t len, size_t n_frames);
+
 /* marvis_session_set_voice in either layout. */
 MV_CHECK marvis_status mv_session_take_voice(marvis_session *session, const marvis_recording *voice,
                                              marvis_voice_layout layout, marvis_error *err);

@@ -96,14 +96,15 @@ static void voice_deinit(mv_voice *voice) {
     *voice = (mv_voice){0};
 }
 
-/* A text that does not belong to the speech makes words at the start be skipped or invented. */
-static void warn_of_pace(const marvis_session *s, const mv_voice *voice) {
+void mv_warn_of_pace(const marvis_model *model, const char *text, size_t len, size_t n_frames) {
     size_t n = 0;
-    for (size_t i = 0; i < voice->text_len; i++)
-        n += ((unsigned char)voice->text[i] & 0xc0) != 0x80; /* a character's first byte in UTF-8 */
-    double seconds = seconds_of(s, voice->n_frames), pace = (double)n / seconds;
+    for (size_t i = 0; i < len; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80; /* a character's first byte in UTF-8 */
+    double seconds =
+        (double)n_frames * marvis_model_frame_samples(model) / marvis_model_sample_rate(model);
+    double pace = (double)n / seconds;
     if (pace < SLOWEST || pace > FASTEST)
-        mv_log(s->model->engine, MARVIS_LOG_WARNING,
+        mv_log(model->engine, MARVIS_LOG_WARNING,
                "the voice's text has %zu character%s for %.1f s of speech, %.1f a second, where "
                "%d to %d are usual: it must hold every word of the recording and no other",
                n, n == 1 ? "" : "s", seconds, pace, SLOWEST, FASTEST);
@@ -128,7 +129,7 @@ marvis_status mv_session_take_voice(marvis_session *s, const marvis_recording *v
         memcpy(copy.codes + t * n_used, voice->codes + t * n_given, n_used * sizeof *copy.codes);
     voice_deinit(&s->voice);
     s->voice = copy;
-    warn_of_pace(s, &s->voice);
+    mv_warn_of_pace(s->model, s->voice.text, s->voice.text_len, s->voice.n_frames);
     return MARVIS_OK;
 }
 

@@ -141,6 +141,7 @@ marvis_status marvis_voice_create(const marvis_model *model, const marvis_record
         MV_TRY_GOTO(mv_voice_numerics(model, &v->snapshot.numerics, err));
         MV_TRY_GOTO(mv_snapshot_make(v, model, err));
     }
+    mv_warn_of_pace(model, v->text, v->text_len, v->n_frames);
     *voice = v;
     return MARVIS_OK;
 fail:

@@ -1,6 +1,6 @@
-/* voice_snapshot.c - the backbone's keys and values of a saved voice: computed once, kept beside its
- * codes, put into the cache of a session instead of being computed again. They are the bits that the
- * backbone computes, so that nothing is heard of it (docs/VOICES.md). */
+/* voice_snapshot.c - the backbone's keys and values of a saved voice: computed once, kept beside
+ * its codes, put into the cache of a session instead of being computed again. They are the bits
+ * that the backbone computes, so that nothing is heard of it (docs/VOICES.md). */
 #include "engine/voice.h"
 
 #include "base/memory.h"

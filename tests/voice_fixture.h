@@ -108,8 +108,9 @@ static inline marvis_status speak_into(marvis_session *session, const char *text
         out->n_samples += (size_t)chunk.n_samples;
     }
     marvis_session_timing_get(session, &out->timing);
-    out->timing =
-        (marvis_session_timing){.n_prompt = out->timing.n_prompt, .n_reused = out->timing.n_reused};
+    out->timing = (marvis_session_timing){.n_prompt = out->timing.n_prompt,
+                                          .n_reused = out->timing.n_reused,
+                                          .n_dropped = out->timing.n_dropped};
     return status;
 }
 

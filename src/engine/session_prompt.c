@@ -129,13 +129,16 @@ marvis_status mv_session_take_voice(marvis_session *s, const marvis_recording *v
         memcpy(copy.codes + t * n_used, voice->codes + t * n_given, n_used * sizeof *copy.codes);
     voice_deinit(&s->voice);
     s->voice = copy;
-    mv_warn_of_pace(s->model, s->voice.text, s->voice.text_len, s->voice.n_frames);
     return MARVIS_OK;
 }
 
 marvis_status marvis_session_set_voice(marvis_session *s, const marvis_recording *voice,
                                        marvis_error *err) {
-    if (voice) return mv_session_take_voice(s, voice, MARVIS_VOICE_MATCH, err);
+    if (voice) {
+        MV_TRY(mv_session_take_voice(s, voice, MARVIS_VOICE_MATCH, err));
+        mv_warn_of_pace(s->model, s->voice.text, s->voice.text_len, s->voice.n_frames);
+        return MARVIS_OK;
+    }
     if (s->started || s->failed != MARVIS_OK)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "a voice is dropped after the first step: reset the session for a new "
@@ -222,18 +225,17 @@ static marvis_status too_long(const marvis_session *s, size_t n_prompt, marvis_e
 
 /* Room for the prompt and every frame that may follow, in the cache and in the record of what is in
  * it. A conversation will grow, and a voice meets longer texts: they get all the positions there
- * are at once, so that what is in the cache need not be thrown away later. */
+ * are at once, so that what is in the cache need not be moved later. */
 static marvis_status reserve(marvis_session *s, mv_prompt *prompt, marvis_error *err) {
     int positions = s->model->csm.config.backbone.max_positions;
     if (prompt->n >= (size_t)(positions - s->settings.max_frames))
         return too_long(s, prompt->n, err);
     int capacity = (int)prompt->n + s->settings.max_frames;
     if (s->context.n_turns || s->voice.text) capacity = positions;
-    if (s->stream.backbone.capacity < capacity) {
-        s->cached.n = 0;
-        mv_csm_stream_deinit(&s->stream);
+    if (s->stream.backbone.capacity == 0)
         MV_TRY(mv_csm_stream_init(&s->stream, &s->model->csm, capacity, err));
-    }
+    else if (s->stream.backbone.capacity < capacity)
+        MV_TRY(mv_csm_stream_grow(&s->stream, &s->model->csm, capacity, err));
     return mv_prompt_reserve(prompt, s->model, (size_t)s->settings.max_frames, err);
 }
 

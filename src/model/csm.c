@@ -60,6 +60,12 @@ void mv_csm_stream_deinit(mv_csm_stream *stream) {
     *stream = (mv_csm_stream){0};
 }
 
+marvis_status mv_csm_stream_grow(mv_csm_stream *stream, const mv_csm *csm, int capacity,
+                                 marvis_error *err) {
+    return mv_llama_cache_grow(&stream->backbone, &csm->backbone.config, capacity, stream->position,
+                               err);
+}
+
 void mv_csm_stream_rewind(mv_csm_stream *stream, int position) {
     assert(position <= stream->position);
     stream->position = position;

@@ -57,6 +57,11 @@ MV_CHECK marvis_status mv_csm_stream_init(mv_csm_stream *stream, const mv_csm *c
                                           marvis_error *err);
 void mv_csm_stream_deinit(mv_csm_stream *stream);
 
+/* Room for `capacity` backbone positions, more than now. Those that were run stay; on failure the
+ * stream is as before. */
+MV_CHECK marvis_status mv_csm_stream_grow(mv_csm_stream *stream, const mv_csm *csm, int capacity,
+                                          marvis_error *err);
+
 /* Back to an earlier position: what came after it is forgotten. */
 void mv_csm_stream_rewind(mv_csm_stream *stream, int position);
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <string.h>
 
 void mv_llama_deinit(mv_llama *llama) {
     for (int i = 0; llama->layers && i < llama->config.n_layers; i++) {
@@ -49,6 +50,27 @@ void mv_llama_cache_deinit(mv_llama_cache *cache) {
     mv_free(cache->layers);
     mv_free(cache->storage);
     *cache = (mv_llama_cache){0};
+}
+
+/* The first n positions of every head, each head's [capacity][head_dim]. */
+static void copy_heads(const mv_kv *from, mv_kv *to, size_t n) {
+    size_t dim = (size_t)from->head_dim, n_heads = (size_t)from->n_kv_heads;
+    size_t from_head = (size_t)from->capacity * dim, to_head = (size_t)to->capacity * dim;
+    for (size_t h = 0; h < n_heads; h++) {
+        memcpy(to->k + h * to_head, from->k + h * from_head, n * dim * sizeof(float));
+        memcpy(to->v + h * to_head, from->v + h * from_head, n * dim * sizeof(float));
+    }
+}
+
+marvis_status mv_llama_cache_grow(mv_llama_cache *cache, const mv_llama_config *config,
+                                  int capacity, int n_positions, marvis_error *err) {
+    mv_llama_cache grown;
+    MV_TRY(mv_llama_cache_init(&grown, config, capacity, err));
+    for (int i = 0; i < config->n_layers; i++)
+        copy_heads(&cache->layers[i], &grown.layers[i], (size_t)n_positions);
+    mv_llama_cache_deinit(cache);
+    *cache = grown;
+    return MARVIS_OK;
 }
 
 marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch, const mv_llama_config *config,

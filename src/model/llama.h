@@ -46,6 +46,11 @@ MV_CHECK marvis_status mv_llama_cache_init(mv_llama_cache *cache, const mv_llama
                                            int capacity, marvis_error *err);
 void mv_llama_cache_deinit(mv_llama_cache *cache);
 
+/* Makes room for `capacity` positions, more than now; the first n_positions keep what they hold. On
+ * failure the cache is as before. */
+MV_CHECK marvis_status mv_llama_cache_grow(mv_llama_cache *cache, const mv_llama_config *config,
+                                           int capacity, int n_positions, marvis_error *err);
+
 /* One row of a batch: a position of a stream. Rows of the same stream stand in increasing order and
  * may attend to each other; rows of different streams do not meet. */
 typedef struct mv_llama_row {

@@ -254,9 +254,9 @@ static void a_kept_turn_costs_the_frame_of_zeros(void **state) {
     }
 }
 
-/* Where the model ended by itself all frames are in the cache, and what was heard is judged by their
- * number: of the 9 letters here the middle of the last word is at 6.5. With one codebook of 32 codes
- * an end comes soon. */
+/* Where the model ended by itself all frames are in the cache, and what was heard is judged by
+ * their number: of the 9 letters here the middle of the last word is at 6.5. With one codebook of
+ * 32 codes an end comes soon. */
 static void a_turn_that_the_model_ended(void **state) {
     (void)state;
     marvis_error err;

@@ -12,7 +12,11 @@ enum {
     CMD_TRACE = 8,
     CMD_CODEC_DECODE = 16,
     CMD_CODEC_ENCODE = 32,
-    CMD_NORMALIZE = 64
+    CMD_NORMALIZE = 64,
+    CMD_VOICE_CREATE = 128,
+    CMD_VOICE_LIST = 256,
+    CMD_VOICE_SHOW = 512,
+    CMD_VOICE_REMOVE = 1024
 };
 
 int say_run(const cli_call *call);
@@ -22,5 +26,9 @@ int normalize_run(const cli_call *call);
 int trace_run(const cli_call *call);
 int codec_decode_run(const cli_call *call);
 int codec_encode_run(const cli_call *call);
+int voice_create_run(const cli_call *call);
+int voice_list_run(const cli_call *call);
+int voice_show_run(const cli_call *call);
+int voice_remove_run(const cli_call *call);
 
 #endif

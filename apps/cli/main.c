@@ -67,6 +67,33 @@ static const cli_command commands[] = {
      "AUDIO is a WAV, FLAC, Ogg, Opus or MP3 file of any rate; channels are mixed.\n"
      "FILE gets a tensor \"codes\", int32 [codebooks, frames], for codec decode.",
      codec_encode_run},
+    {"voice create",
+     CMD_VOICE_CREATE,
+     {"NAME"},
+     1,
+     "[OPTION]... NAME --audio FILE --text TEXT",
+     "keep a recorded voice under a name",
+     "The recording is any audio file; what is quiet at its ends is cut off.\n"
+     "NAME may be a path that ends in .safetensors. 'marvis say --voice NAME' speaks\n"
+     "with it.",
+     voice_create_run},
+    {"voice list",
+     CMD_VOICE_LIST,
+     {NULL},
+     0,
+     "[--json]",
+     "the voices that are kept",
+     "",
+     voice_list_run},
+    {"voice show",
+     CMD_VOICE_SHOW,
+     {"NAME"},
+     1,
+     "[OPTION]... NAME",
+     "what a voice is, and whether a model can speak with it",
+     "NAME may be a path that ends in .safetensors.",
+     voice_show_run},
+    {"voice remove", CMD_VOICE_REMOVE, {"NAME"}, 1, "NAME", "forget a voice", "", voice_remove_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

@@ -24,8 +24,10 @@ typedef struct option_row {
 
 enum {
     CODEC = CMD_CODEC_DECODE | CMD_CODEC_ENCODE,
-    RUNS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CODEC,
-    LOADS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE,
+    VOICE = CMD_VOICE_CREATE | CMD_VOICE_SHOW,
+    LOADS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | VOICE,
+    RUNS = LOADS | CODEC,
+    ANY = RUNS | CMD_NORMALIZE | CMD_VOICE_LIST | CMD_VOICE_REMOVE,
     SPEAKS = CMD_SAY | CMD_CODEC_DECODE
 };
 
@@ -33,12 +35,13 @@ enum {
 #define SEED_MAX 9007199254740992.0
 
 static const option_row options[CLI_N_OPTIONS] = {
-    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CODEC,
+    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CODEC | VOICE,
                    "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
                    "the built-in voice speaks"},
-    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CODEC,
+    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CODEC | VOICE,
                    "weights of the Mimi codec, where the model's folder has none"},
-    [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CMD_TOKENIZE,
+    [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0,
+                       CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_VOICE_CREATE,
                        "tokenizer.json, where the model's folder has none"},
     [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS,
                     "config.json, or marvis-250m, marvis-100m or csm-1b, where the model's folder "
@@ -48,8 +51,15 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16", 0, 0, RUNS,
                      "weights in memory: as in the file, exact in twice the memory, or rounded "
                      "(default auto)"},
-    [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999, CMD_SAY | CMD_TOKENIZE,
-                     "number of the speaker (default 0)"},
+    [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999,
+                     CMD_SAY | CMD_TOKENIZE | CMD_VOICE_CREATE,
+                     "number of the speaker (default 0, or the saved voice's)"},
+    [CLI_VOICE] = {"--voice", 0, TEXT, "NAME", 0, 0, CMD_SAY,
+                   "speak in a voice of 'marvis voice create', or of such a .safetensors file"},
+    [CLI_VOICE_LAYOUT] =
+        {"--voice-layout", 0, CHOICE, "match|context", 0, 0, CMD_SAY,
+         "where the voice stands in the prompt (default: as the model was trained, "
+         "context for CSM, else match)"},
     [CLI_VOICE_AUDIO] = {"--voice-audio", 0, TEXT, "FILE", 0, 0, CMD_SAY,
                          "speak in the voice of this recording, 5 to 15 s of speech; needs "
                          "--voice-text"},
@@ -58,6 +68,14 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_VOICE_CODES] = {"--voice-codes", 0, TEXT, "FILE", 0, 0, CMD_SAY,
                          "the recording as 'marvis codec encode' wrote it, instead of "
                          "--voice-audio"},
+    [CLI_AUDIO] = {"--audio", 0, TEXT, "FILE", 0, 0, CMD_VOICE_CREATE,
+                   "recording of the voice, 5 to 15 s of speech"},
+    [CLI_CODES] = {"--codes", 0, TEXT, "FILE", 0, 0, CMD_VOICE_CREATE,
+                   "the recording as 'marvis codec encode' wrote it, instead of --audio"},
+    [CLI_TEXT] = {"--text", 0, TEXT, "TEXT", 0, 0, CMD_VOICE_CREATE,
+                  "the words that are said in the recording, all of them and no other"},
+    [CLI_FORCE] = {"--force", 0, FLAG, NULL, 0, 0, CMD_VOICE_CREATE,
+                   "replace the voice of this name"},
     [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE | CMD_NORMALIZE,
                   "take the text from a file, at most 1 MiB"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
@@ -102,7 +120,7 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_EOS_BIAS] = {"--eos-bias", 0, NUMBER, "B", 0, 1000, CMD_SAY,
                       "push speech that is longer than usual for its text to its end: added to a "
                       "logit, for each second beyond (default 0: off)"},
-    [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, CMD_SAY,
+    [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, CMD_SAY | CMD_VOICE_CREATE,
                           "give the model the text as it is: digits, signs, markup and all"},
     [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, CMD_SAY,
                      "print what would be spoken, and speak nothing"},
@@ -112,9 +130,10 @@ static const option_row options[CLI_N_OPTIONS] = {
                  "kernels: auto, scalar, avx2, avx512 or neon (default auto)"},
     [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, CMD_SAY,
                    "write what was done and how long it took as JSON; - is standard output"},
-    [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO, "print JSON instead of a table"},
+    [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO | CMD_VOICE_LIST | CMD_VOICE_SHOW,
+                  "print JSON instead of a table"},
     [CLI_QUIET] = {"--quiet", 'q', FLAG, NULL, 0, 0, RUNS, "nothing on standard error but errors"},
-    [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, RUNS | CMD_NORMALIZE, "this help"},
+    [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, ANY, "this help"},
 };
 
 /* ---- access --------------------------------------------------------------------------------- */

@@ -177,7 +177,6 @@ int say_run(const cli_call *call) {
     job.result.timing.struct_size = sizeof job.result.timing;
     exit_status = say(&job);
     marvis_session_destroy(&job.session);
-    say_voice_free(&job.voice);
     cli_unload(&job.loaded);
     audio_writer_destroy(&job.audio);
     out_file_discard(&job.stats);

@@ -47,8 +47,8 @@ static json_t *sampling_json(const marvis_sampling *sampling) {
 static json_t *settings_json(const marvis_session_settings *s) {
     return json_pack("{s:i, s:o, s:o, s:i, s:i, s:b, s:o}", "speaker", s->speaker, "codebook0",
                      sampling_json(&s->codebook0), "depth", sampling_json(&s->depth), "codebooks",
-                     s->n_codebooks, "max_frames", s->max_frames, "guard", s->guard,
-                     "eos_bias", json_short(s->eos_bias));
+                     s->n_codebooks, "max_frames", s->max_frames, "guard", s->guard, "eos_bias",
+                     json_short(s->eos_bias));
 }
 
 static json_t *result_json(const say_result *r) {
@@ -60,7 +60,7 @@ static json_t *result_json(const say_result *r) {
                  : json_null();
     return json_pack(
         "{s:o, s:s, s:s, s:I, s:i, s:i, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
-        " s:I, s:s, s:o, s:o, s:s}",
+        " s:I, s:s, s:o, s:o, s:i, s:s}",
         "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
         "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
         "n_frames", r->n_frames, "seconds", r->seconds, "stop", marvis_stop_text(r->stop), "load_s",
@@ -68,7 +68,8 @@ static json_t *result_json(const say_result *r) {
         r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s", r->timing.depth_s,
         "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
         (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
-        settings_json(&r->settings), "voice", voice, "runaway", marvis_runaway_text(r->runaway));
+        settings_json(&r->settings), "voice", voice, "n_reused", r->timing.n_reused, "runaway",
+        marvis_runaway_text(r->runaway));
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {

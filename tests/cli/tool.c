@@ -211,12 +211,13 @@ static int print_samples(const char *path) {
     return 0;
 }
 
-/* Prints the value at a path such as "settings.depth.top_k" of a JSON file. */
+/* Prints the value at a path such as "settings.depth.top_k", or "0.name" of a list, of a JSON file.
+ */
 static int print_json(const char *path, char *keys) {
     json_t *root = json_load_file(path, JSON_ALLOW_NUL, NULL), *at = root;
     if (!root) return die("not JSON", path);
     for (char *key = strtok(keys, "."); key; key = strtok(NULL, "."))
-        at = json_object_get(at, key);
+        at = json_is_array(at) ? json_array_get(at, (size_t)atoi(key)) : json_object_get(at, key);
     if (!at) return die("no such value", path);
     if (json_is_string(at))
         printf("%s\n", json_string_value(at));

@@ -482,7 +482,8 @@ typedef struct marvis_session_timing {
     double depth_s;     /* on the depth decoder, its heads and sampling */
     double codec_s;     /* on Mimi */
     double first_pcm_s; /* from the start of the first step to the first audio */
-    int n_reused;  /* positions of the prompt that were still there from the utterance before */
+    int n_reused;  /* positions of the prompt that were still there from the utterance before, or
+                      came from a saved voice's snapshot */
     int n_dropped; /* turns of the context that had to go to make room for this utterance */
     int n_expected; /* frames that the text should take, at the voice's pace or a usual one */
 } marvis_session_timing;

@@ -410,7 +410,7 @@ static void identities_are_those_of_models(void **state) {
     static const char *const same[] = {"original", "original-prefixed", "mlx",
                                        "mlx-port", "transformers",      "transformers-sharded"};
     static const char *const others[] = {"mlx-2bit", "mlx-4bit", "mlx-8bit"};
-    uint64_t first = 0, identity;
+    uint64_t first = 0, auto_types = 0, identity;
     marvis_error err;
     int n_run = 0;
     for (int i = 0; i < 9; i++)
@@ -426,7 +426,9 @@ static void identities_are_those_of_models(void **state) {
             assert_ok(marvis_model_open(engine, test_path(relative), &settings, &m, &err), err);
             assert_ok(mv_csm_identity(&m->csm, &identity, &err), err);
             if (n_run == 0) first = identity;
+            if (weights == MARVIS_WEIGHTS_AUTO) auto_types = identity;
             assert_int_equal(identity == first, i < 6);
+            assert_true(identity == auto_types);
             marvis_model_destroy(&m);
         }
     assert_int_equal(n_run, 27);

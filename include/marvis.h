@@ -195,7 +195,8 @@ typedef enum marvis_stop {
     MARVIS_STOP_EOS = 1,       /* the model ended the utterance: a frame of zero codes */
     MARVIS_STOP_CAP = 2,       /* max_frames reached */
     MARVIS_STOP_CANCELLED = 3, /* marvis_session_cancel */
-    MARVIS_STOP_RUNAWAY = 4    /* the guard; marvis_session_runaway says what it saw */
+    MARVIS_STOP_RUNAWAY = 4,   /* the guard; marvis_session_runaway says what it saw */
+    MARVIS_STOP_TEXT = 5       /* of marvis_speech_step: more text is needed */
 } marvis_stop;
 
 /* What the guard against runaway speech saw (docs/MODEL.md has the numbers). */
@@ -216,10 +217,10 @@ typedef struct marvis_session_settings {
     marvis_sampling codebook0; /* backbone's codebook 0 */
     marvis_sampling depth;     /* codebooks 1.. of the depth decoder */
     uint64_t seed;             /* same seed, same codes, for any number of threads */
-    int n_codebooks;  /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
-    int max_frames;   /* cap in frames of 80 ms; 1125 = 90 s */
-    int guard;        /* 1: stop runaway speech (docs/MODEL.md says when) */
-    float eos_bias;   /* 0..1000, added to the logit of code 0 of codebook 0, with which speech ends,
+    int n_codebooks; /* 1..marvis_model_n_codebooks: fewer are sampled, fed back, decoded */
+    int max_frames;  /* cap in frames of 80 ms; 1125 = 90 s */
+    int guard;       /* 1: stop runaway speech (docs/MODEL.md says when) */
+    float eos_bias;  /* 0..1000, added to the logit of code 0 of codebook 0, with which speech ends,
                          for each second beyond one and a half times the expected length and 2 s */
     int chunk_frames; /* frames decoded together, 1..1024: more is cheaper, later; 8 */
     int drop_turns;   /* 1: the oldest turns go when a conversation outgrows the model's positions;
@@ -482,9 +483,9 @@ typedef struct marvis_session_timing {
     double depth_s;     /* on the depth decoder, its heads and sampling */
     double codec_s;     /* on Mimi */
     double first_pcm_s; /* from the start of the first step to the first audio */
-    int n_reused;  /* positions of the prompt that were still there from the utterance before, or
+    int n_reused;   /* positions of the prompt that were still there from the utterance before, or
                       came from a saved voice's snapshot */
-    int n_dropped; /* turns of the context that had to go to make room for this utterance */
+    int n_dropped;  /* turns of the context that had to go to make room for this utterance */
     int n_expected; /* frames that the text should take, at the voice's pace or a usual one */
 } marvis_session_timing;
 
@@ -494,6 +495,114 @@ MARVIS_API marvis_runaway marvis_session_runaway(const marvis_session *session);
 /* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */
 MARVIS_API void marvis_session_timing_get(const marvis_session *session,
                                           marvis_session_timing *timing);
+
+/* ---- speech of any length ------------------------------------------------------------------- */
+
+/* Text of any length and from any source, a book or the words of a language model, spoken by a
+ * session piece by piece. A piece is a sentence or two, or a clause of a long one. Each is spoken
+ * after the voice, the context and the piece before it, so that voice and pace stay what they are;
+ * speech begins as soon as there is enough text for a first piece, and memory does not grow with
+ * what has been spoken. The same text and seed give the same samples however the text is pushed and
+ * whatever the chunks (docs/LONGTEXT.md). Belongs to one thread at a time. */
+typedef struct marvis_speech marvis_speech;
+
+typedef struct marvis_speech_settings {
+    size_t struct_size;
+    uint64_t seed;   /* of the first piece; those of the others follow from it */
+    int normalize;   /* 1: each piece is written out by marvis_normalize; 0: spoken as it is */
+    int lines;       /* 1: each line break ends a paragraph; 0: an empty line does */
+    int first_chars; /* 0..the pieces' usual length: the first piece ends at the first clause from
+                         this length on, so that speech starts early; 0: it is as the others */
+    int piece_chars; /* 24..4096: a longer sentence is cut at a clause; shorter ones are joined to
+                         two thirds of it, and no piece is longer than one and a half of it */
+    double tail_s;   /* 0..60: a piece of up to so many seconds is what the next goes on from; one
+                         that is longer, or went wrong, leaves that to the piece before it; 0: each
+                         piece stands for itself */
+    int sentence_pause_ms;  /* 0..60000: added where a piece ended with its sentence */
+    int paragraph_pause_ms; /* 0..60000: added between paragraphs */
+    int hold;    /* 1: a piece is handed out when it is complete, so that it can be spoken again
+                         when it went wrong; 0: at once, but for the first quarter of what a piece
+                         but the first should take */
+    int retries; /* 0..100: times that a piece that went wrong is spoken again, with another
+                         seed, while nothing of it has been handed out */
+    int64_t max_frames; /* of all speech, without pauses; 0: no limit */
+} marvis_speech_settings;
+
+/* The session's seed; normalised; paragraphs by empty lines; no early first piece; 240 characters;
+ * a tail of 16 s; no pause in a paragraph, 400 ms between two; nothing held; one retry; no limit. */
+MARVIS_API void marvis_speech_settings_init(marvis_speech_settings *settings,
+                                            const marvis_session *session);
+
+/* Creates a speech on a session, which must outlive it, is reset, and serves nothing else until the
+ * speech is destroyed; its voice and context are what each piece is spoken after. What max_frames
+ * of the session's settings limits is a piece. settings NULL = defaults. ERR_CALL names the setting
+ * that is out of range; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_create(marvis_session *session,
+                                                           const marvis_speech_settings *settings,
+                                                           marvis_speech **speech,
+                                                           marvis_error *err);
+
+/* Frees *speech and sets it to NULL; *speech NULL is allowed. The session is reset. */
+MARVIS_API void marvis_speech_destroy(marvis_speech **speech);
+
+/* Appends text, cut anywhere, even inside a character. It is kept until it is spoken: where memory
+ * matters push more when a step asks for it. ERR_CALL after the end; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_push_text(marvis_speech *speech,
+                                                              const char *text, size_t len_bytes,
+                                                              marvis_error *err);
+
+/* The text is complete. */
+MARVIS_API void marvis_speech_end(marvis_speech *speech);
+
+/* The next chunk, as marvis_session_step gives it, with these differences. A chunk with samples and
+ * no frames is a pause. stop MARVIS_STOP_TEXT: there is no complete piece to speak; go on when more
+ * text or the end has been pushed. Any other stop is the end of the speech: that of its last piece,
+ * EOS where nothing was spoken at all, CAP where max_frames was reached, CANCELLED after
+ * marvis_session_cancel, when what was held of the piece under way has been handed out. Pieces that
+ * went wrong on the way do not end it (marvis_speech_info_get counts them). */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_step(marvis_speech *speech, marvis_chunk *chunk,
+                                                         marvis_error *err);
+
+/* What was spoken so far. */
+typedef struct marvis_speech_info {
+    size_t struct_size;          /* set by the caller */
+    int64_t n_pieces;            /* begun, without those that hold nothing to speak */
+    int64_t n_retries;           /* times that one was spoken again */
+    int64_t n_runaway;           /* pieces that the guard ended, after the retries */
+    int64_t n_cap;               /* that reached the session's max_frames */
+    int64_t n_early;             /* that ended before a quarter of what their text should take */
+    int64_t n_frames, n_samples; /* handed out; samples with pauses */
+    marvis_runaway runaway;      /* what the guard saw last */
+    const char *text;      /* [text_len_bytes] the last piece that was begun, as it is spoken */
+    size_t text_len_bytes; /* (valid until the next step), */
+    uint64_t begin, end;   /* its bytes in the text, */
+    int ends_paragraph;    /* and whether a paragraph ended with it */
+    marvis_session_timing timing; /* sums over all pieces; first_pcm_s is that of the first */
+} marvis_speech_info;
+MARVIS_API void marvis_speech_info_get(const marvis_speech *speech, marvis_speech_info *info);
+
+/* Where the speech stands: behind the last piece that was handed out to its end. With it another
+ * speech, of the same model, settings, voice and text, goes on as if it had never been stopped.
+ * Pointers belong to the speech, until its next call. */
+typedef struct marvis_speech_position {
+    size_t struct_size;          /* set by the caller */
+    uint64_t offset;             /* bytes of the text before the paragraph under way */
+    uint64_t n_pieces;           /* pieces behind us, all that the text was cut into */
+    uint64_t n_within;           /* of those, in the paragraph under way */
+    int64_t n_frames, n_samples; /* handed out up to here */
+    int pause_ms;                /* due before the next piece */
+    float last;                  /* the last sample */
+    int contiguous;              /* 1: the tail is the piece just spoken */
+    marvis_recording tail;       /* what the next piece goes on from; no frames: nothing */
+} marvis_speech_position;
+MARVIS_API void marvis_speech_position_get(const marvis_speech *speech,
+                                           marvis_speech_position *position);
+
+/* Goes on from a position; the first byte pushed must be that at position->offset. Everything is
+ * copied. ERR_CALL: text was pushed before; ERR_INPUT: the tail cannot be this session's. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_resume(marvis_speech *speech,
+                                                           const marvis_speech_position *position,
+                                                           marvis_error *err);
 
 /* ---- codec ---------------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ const char *marvis_stop_text(marvis_stop stop) {
     case MARVIS_STOP_CAP: return "cap";
     case MARVIS_STOP_CANCELLED: return "cancelled";
     case MARVIS_STOP_RUNAWAY: return "runaway";
+    case MARVIS_STOP_TEXT: return "text";
     }
     return "unknown";
 }

@@ -29,6 +29,14 @@ typedef struct mv_voice {
     size_t n_frames;
 } mv_voice;
 
+/* What was spoken just before, of a long text: it joins the voice in its segment, or is one. */
+typedef struct mv_tail {
+    const char *text; /* [text_len] borrowed, until the utterance has begun */
+    size_t text_len;
+    const int32_t *codes; /* [n_frames][n_codebooks of the session] borrowed as well */
+    size_t n_frames;      /* 0: no tail */
+} mv_tail;
+
 /* The turns that the utterance answers. */
 typedef struct mv_context {
     mv_prompt rows; /* of all turns */
@@ -44,6 +52,7 @@ struct marvis_session {
     char *text; /* [text_len] owned, grown by push */
     size_t text_len, text_capacity;
     mv_voice voice;
+    mv_tail tail;
     mv_context context;
     bool started;
     bool kept; /* the utterance has become a turn of the context */

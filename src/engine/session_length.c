@@ -42,8 +42,9 @@ mv_length mv_session_length(const marvis_session *s) {
     double frame_s =
         (double)marvis_model_frame_samples(s->model) / marvis_model_sample_rate(s->model);
     double letters = weigh(s->text, s->text_len), pace = USUAL_PACE;
-    double heard = weigh(s->voice.text, s->voice.text_len), heard_s;
-    heard_s = (double)s->voice.n_frames * frame_s;
+    double heard_s = (double)(s->voice.n_frames + s->tail.n_frames) * frame_s;
+    double heard = weigh(s->voice.text, s->voice.text_len);
+    if (s->tail.n_frames) heard += weigh(s->tail.text, s->tail.text_len);
     if (heard_s > 0) pace = fmin(fmax(heard / heard_s, SLOWEST_PACE), FASTEST_PACE);
     double expected = letters / pace;
     return (mv_length){.expected = frames_of(expected, frame_s),

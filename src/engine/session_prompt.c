@@ -155,24 +155,39 @@ void mv_session_forget(marvis_session *s) {
 
 /* ---- the prompt ----------------------------------------------------------------------------- */
 
-/* Voice match is one segment: both texts behind one speaker tag, then the recording, which no frame
- * of zeros ends: the new speech goes on from it. */
+/* The voice, where it is gone on from by the new speech; else one that is empty. */
+static mv_voice matched_voice(const marvis_session *s) {
+    return s->voice.layout == MARVIS_VOICE_MATCH ? s->voice : (mv_voice){0};
+}
+
+/* Voice match is one segment: the texts of voice and tail and the new one behind one speaker tag,
+ * then the recording and the tail's frames, which no frame of zeros ends: the new speech goes on
+ * from them. */
 static marvis_status add_voice_match(const marvis_session *s, mv_prompt *prompt,
                                      marvis_error *err) {
-    size_t n_new, len, n_codebooks = (size_t)s->settings.n_codebooks;
+    mv_voice v = matched_voice(s);
+    size_t n_new, len = 0, sum, n_codebooks = (size_t)s->settings.n_codebooks;
     const char *text = mv_strip(s->text, s->text_len, &n_new);
-    if (!mv_add_size(s->voice.text_len + 1, n_new, &len))
+    const char *parts[] = {v.text, s->tail.text, text};
+    const size_t lens[] = {v.text_len, s->tail.n_frames ? s->tail.text_len : 0, n_new};
+    if (!mv_add_size(v.text_len + s->tail.text_len + 2, n_new, &sum))
         return mv_fail_memory(err, s->text_len, "the text");
-    char *joined = mv_alloc(len, 1);
-    if (!joined) return mv_fail_memory(err, len, "the text");
-    memcpy(joined, s->voice.text, s->voice.text_len);
-    joined[s->voice.text_len] = ' ';
-    memcpy(joined + s->voice.text_len + 1, text, n_new);
+    char *joined = mv_alloc(sum, 1);
+    if (!joined) return mv_fail_memory(err, sum, "the text");
+    for (int i = 0; i < 3; i++) {
+        if (lens[i] == 0) continue;
+        if (len > 0) joined[len++] = ' ';
+        memcpy(joined + len, parts[i], lens[i]);
+        len += lens[i];
+    }
     marvis_status status =
         mv_prompt_add_text(prompt, s->model, s->settings.speaker, joined, len, err);
     mv_free(joined);
-    if (status == MARVIS_OK)
-        status = mv_prompt_add_audio(prompt, s->model, s->voice.codes, s->voice.n_frames,
+    if (status == MARVIS_OK && v.n_frames)
+        status = mv_prompt_add_audio(prompt, s->model, v.codes, v.n_frames, n_codebooks,
+                                     n_codebooks, err);
+    if (status == MARVIS_OK && s->tail.n_frames)
+        status = mv_prompt_add_audio(prompt, s->model, s->tail.codes, s->tail.n_frames,
                                      n_codebooks, n_codebooks, err);
     return status;
 }
@@ -196,7 +211,7 @@ marvis_status mv_session_prompt(const marvis_session *s, mv_prompt *prompt, marv
     bool in_context = s->voice.text && s->voice.layout == MARVIS_VOICE_CONTEXT;
     if (in_context) MV_TRY(add_voice_context(s, prompt, err));
     MV_TRY(mv_prompt_add_rows(prompt, s->model, &s->context.rows, err));
-    if (s->voice.text && !in_context) return add_voice_match(s, prompt, err);
+    if ((s->voice.text && !in_context) || s->tail.n_frames) return add_voice_match(s, prompt, err);
     return mv_prompt_add_text(prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
 }
 
@@ -231,7 +246,7 @@ static marvis_status reserve(marvis_session *s, mv_prompt *prompt, marvis_error 
     if (prompt->n >= (size_t)(positions - s->settings.max_frames))
         return too_long(s, prompt->n, err);
     int capacity = (int)prompt->n + s->settings.max_frames;
-    if (s->context.n_turns || s->voice.text) capacity = positions;
+    if (s->context.n_turns || s->voice.text || s->tail.n_frames) capacity = positions;
     if (s->stream.backbone.capacity == 0)
         MV_TRY(mv_csm_stream_init(&s->stream, &s->model->csm, capacity, err));
     else if (s->stream.backbone.capacity < capacity)
@@ -268,6 +283,25 @@ static size_t restore_snapshot(marvis_session *s, const mv_prompt *prompt, size_
     return n;
 }
 
+/* The codec goes on from what the speech goes on from. */
+static marvis_status prime_codec(marvis_session *s, marvis_error *err) {
+    const mv_exec *exec = &s->model->engine->exec;
+    mv_voice v = matched_voice(s);
+    size_t n_codebooks = (size_t)s->settings.n_codebooks, n = v.n_frames + s->tail.n_frames;
+    if (s->tail.n_frames == 0) {
+        if (n > 0) mv_mimi_decoder_prime(s->decoder, exec, v.codes, n);
+        return MARVIS_OK;
+    }
+    int32_t *codes = mv_alloc(n * n_codebooks, sizeof *codes);
+    if (!codes) return mv_fail_memory(err, n * n_codebooks * sizeof *codes, "the codec's past");
+    if (v.n_frames) memcpy(codes, v.codes, v.n_frames * n_codebooks * sizeof *codes);
+    memcpy(codes + v.n_frames * n_codebooks, s->tail.codes,
+           s->tail.n_frames * n_codebooks * sizeof *codes);
+    mv_mimi_decoder_prime(s->decoder, exec, codes, n);
+    mv_free(codes);
+    return MARVIS_OK;
+}
+
 marvis_status mv_session_begin(marvis_session *s, marvis_error *err) {
     const mv_exec *exec = &s->model->engine->exec;
     size_t columns = (size_t)s->model->csm.config.n_codebooks + 1;
@@ -295,9 +329,7 @@ marvis_status mv_session_begin(marvis_session *s, marvis_error *err) {
     s->cached = prompt;
     double middle = mv_now_s();
     s->timing.prefill_s = middle - begin;
-    if (s->voice.text && s->voice.layout == MARVIS_VOICE_MATCH) {
-        mv_mimi_decoder_prime(s->decoder, exec, s->voice.codes, s->voice.n_frames);
-        s->timing.codec_s += mv_now_s() - middle;
-    }
-    return MARVIS_OK;
+    status = prime_codec(s, err);
+    s->timing.codec_s += mv_now_s() - middle;
+    return status;
 }

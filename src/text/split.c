@@ -117,21 +117,7 @@ static void push(mv_split *split, const mv_split_unit *unit) {
     split->text.units[split->text.n++] = *unit;
 }
 
-static void add_white_space(mv_split *split, uint32_t cp, uint64_t at) {
-    bool crlf = cp == '\n' && split->after_cr;
-    if (!split->in_gap) {
-        split->in_gap = true;
-        split->gap_at = at;
-        split->n_breaks = 0;
-        split->breaking = false;
-    }
-    split->breaking = split->breaking || (cp != 0xa0 && cp != 0x2007 && cp != 0x202f);
-    if (((cp >= 0xa && cp <= 0xd) || cp == 0x85 || cp == 0x2028) && !crlf) split->n_breaks++;
-    if (cp == 0x2029) split->n_breaks += 2;
-    split->after_cr = cp == 0xd;
-}
-
-/* The run of white space is complete: a character follows. */
+/* The run of white space is complete: a character follows, or the line is over. */
 static void end_gap(mv_split *split) {
     mv_split_unit gap = {.begin = split->gap_at, .cp = ' ', .bytes = " ", .n_bytes = 1};
     gap.gap = MV_GAP_SPACE;
@@ -149,8 +135,26 @@ static void end_gap(mv_split *split) {
     } else if (!split->line_start) {
         mv_split_line_add(&split->line, ' ');
     }
-    if (split->text.n > 0) push(split, &gap);
-    split->in_gap = split->after_cr = false;
+    /* a line that is over has its gap already */
+    if (split->text.n > 0 && split->text.units[split->text.n - 1].gap == MV_GAP_NONE)
+        push(split, &gap);
+    split->in_gap = false;
+}
+
+static void add_white_space(mv_split *split, uint32_t cp, uint64_t at) {
+    bool crlf = cp == '\n' && split->after_cr;
+    if (!split->in_gap) {
+        split->in_gap = true;
+        split->gap_at = at;
+        split->n_breaks = 0;
+        split->breaking = false;
+    }
+    split->breaking = split->breaking || (cp != 0xa0 && cp != 0x2007 && cp != 0x202f);
+    if (((cp >= 0xa && cp <= 0xd) || cp == 0x85 || cp == 0x2028) && !crlf) split->n_breaks++;
+    if (cp == 0x2029) split->n_breaks += 2;
+    split->after_cr = cp == 0xd;
+    /* Whoever writes line by line waits for each to be spoken, not for the next to begin. */
+    if (split->options.lines && split->n_breaks > 0 && split->text.n > 0) end_gap(split);
 }
 
 static void add_unit(mv_split *split, const char *bytes, size_t n, uint32_t cp, uint64_t at) {
@@ -160,6 +164,7 @@ static void add_unit(mv_split *split, const char *bytes, size_t n, uint32_t cp, 
         return;
     }
     if (split->in_gap) end_gap(split);
+    split->after_cr = false;
     memcpy(unit.bytes, bytes, n);
     unit.line_start = split->line_start;
     split->line_start = false;

@@ -1,0 +1,738 @@
+/* test_speech.c - text of any length: pieces against sessions that are set up by hand, however the
+ * text arrives and the chunks are cut; pauses, retries, going on from a position. The checkpoint
+ * (automaton.h) speaks frames at random, some twenty for each piece, 80 ms each. */
+#include "support.h"
+
+#include "automaton.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+enum { CODEBOOKS = 32, CODES = 16, VOCAB = CODES + 3, FRAME = 1920, SPOKEN = 1 };
+
+typedef struct fixture {
+    marvis_engine *engine;
+    marvis_model *model;
+    marvis_session_settings settings;
+    marvis_session *session;
+} fixture;
+
+static size_t read_file(const char *path, char *bytes, size_t size) {
+    FILE *from = fopen(path, "rb");
+    assert_non_null(from);
+    size_t n = fread(bytes, 1, size, from);
+    assert_true(n > 0 && n < size);
+    fclose(from);
+    return n;
+}
+
+static void write_file(const char *path, const char *bytes, size_t n) {
+    FILE *to = fopen(path, "wb");
+    assert_non_null(to);
+    assert_int_equal(fwrite(bytes, 1, n, to), n);
+    assert_int_equal(fclose(to), 0);
+}
+
+/* The codec beside the checkpoint, and its sizes in the checkpoint's config. */
+static void add_codec(const char *folder) {
+    static char bytes[1 << 20];
+    static const char config[] =
+        ",\"codec_config\":{\"codebook_dim\":4,\"codebook_size\":16,\"hidden_size\":8,"
+        "\"intermediate_size\":16,\"num_filters\":2,\"num_attention_heads\":1,"
+        "\"num_key_value_heads\":1,\"head_dim\":8,\"num_hidden_layers\":1,\"num_quantizers\":32,"
+        "\"sampling_rate\":24000,\"sliding_window\":250,\"upsampling_ratios\":[8,6,5,4],"
+        "\"vector_quantization_hidden_dimension\":4}}\n";
+    char path[600];
+    size_t n = read_file(test_path("golden/mimi/ratios_moshi.safetensors"), bytes, sizeof bytes);
+    snprintf(path, sizeof path, "%s/mimi.safetensors", folder);
+    write_file(path, bytes, n);
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    n = read_file(path, bytes, sizeof bytes);
+    while (bytes[n - 1] != '}')
+        n--;
+    memcpy(bytes + n - 1, config, sizeof config);
+    write_file(path, bytes, n - 1 + strlen(config));
+}
+
+static fixture open_fixture(int max_positions) {
+    static int n_made;
+    char folder[512];
+    fixture f = {0};
+    marvis_error err;
+    automaton a = {.n_codebooks = CODEBOOKS,
+                   .audio_vocab = VOCAB,
+                   .text_vocab = 258,
+                   .max_positions = max_positions,
+                   .first = 3,
+                   .second_best = -1};
+    for (int k = 0; k < VOCAB; k++)
+        a.next[k] = (k + 5) % CODES;
+    snprintf(folder, sizeof folder, "%s/automaton%d", test_temp_dir(), n_made++);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    automaton_write(&a, folder);
+    marvis_engine_settings engine_settings;
+    marvis_engine_settings_init(&engine_settings);
+    engine_settings.n_threads = 1;
+    assert_ok(marvis_engine_create(&engine_settings, &f.engine, &err), err);
+    marvis_model_settings settings;
+    marvis_model_settings_init(&settings);
+    add_codec(folder);
+    assert_ok(marvis_model_open(f.engine, folder, &settings, &f.model, &err), err);
+    marvis_session_settings_init(&f.settings, f.model);
+    f.settings.codebook0 = (marvis_sampling){.temperature = 1000, .top_p = 1};
+    f.settings.n_codebooks = SPOKEN;
+    f.settings.max_frames = 200;
+    f.settings.seed = 7;
+    assert_ok(marvis_session_create(f.model, &f.settings, &f.session, &err), err);
+    return f;
+}
+
+static void close_fixture(fixture *f) {
+    marvis_session_destroy(&f->session);
+    marvis_model_destroy(&f->model);
+    marvis_engine_destroy(&f->engine);
+}
+
+/* A session of the same model with other chunks. */
+static void use_chunks(fixture *f, int chunk_frames) {
+    marvis_error err;
+    marvis_session_destroy(&f->session);
+    f->settings.chunk_frames = chunk_frames;
+    assert_ok(marvis_session_create(f->model, &f->settings, &f->session, &err), err);
+}
+
+enum { MOST_PIECES = 64, MOST_FRAMES = 4000 };
+
+typedef struct heard {
+    float pcm[(MOST_FRAMES + 200) * FRAME];
+    size_t n_samples;
+    int32_t codes[MOST_FRAMES * SPOKEN];
+    size_t n_frames;
+    size_t ends[MOST_PIECES];   /* frames up to the end of each piece */
+    size_t begins[MOST_PIECES]; /* samples before its first frame */
+    char texts[MOST_PIECES][600];
+    size_t n_pieces;
+    marvis_stop stop;
+    marvis_speech_info info;
+} heard;
+
+static void listen(heard *h, const marvis_speech *speech, const marvis_chunk *chunk) {
+    h->info.struct_size = sizeof h->info;
+    marvis_speech_info_get(speech, &h->info);
+    assert_true(h->n_samples + (size_t)chunk->n_samples <= sizeof h->pcm / sizeof *h->pcm);
+    if (chunk->n_frames && (size_t)h->info.n_pieces > h->n_pieces) {
+        assert_true((size_t)h->info.n_pieces <= MOST_PIECES);
+        h->n_pieces = (size_t)h->info.n_pieces;
+        h->begins[h->n_pieces - 1] = h->n_samples;
+        snprintf(h->texts[h->n_pieces - 1], sizeof h->texts[0], "%.*s", (int)h->info.text_len_bytes,
+                 h->info.text);
+    }
+    if (chunk->n_samples)
+        memcpy(h->pcm + h->n_samples, chunk->pcm, (size_t)chunk->n_samples * sizeof *h->pcm);
+    if (chunk->n_frames)
+        memcpy(h->codes + h->n_frames * SPOKEN, chunk->codes,
+               (size_t)chunk->n_frames * SPOKEN * sizeof *h->codes);
+    h->n_samples += (size_t)chunk->n_samples;
+    h->n_frames += (size_t)chunk->n_frames;
+    if (h->n_pieces) h->ends[h->n_pieces - 1] = h->n_frames;
+    h->stop = chunk->stop;
+}
+
+/* Speaks all of the text, pushed in portions of up to `portion` bytes when it is asked for; 0: at
+ * once. */
+static void speak_on(marvis_speech *speech, const char *text, size_t portion, heard *h) {
+    marvis_error err;
+    uint64_t random = 5;
+    size_t len = strlen(text);
+    if (portion == 0) {
+        assert_ok(marvis_speech_push_text(speech, text, len, &err), err);
+        marvis_speech_end(speech);
+    }
+    for (;;) {
+        marvis_chunk chunk;
+        assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        listen(h, speech, &chunk);
+        if (chunk.stop == MARVIS_STOP_NONE) continue;
+        if (chunk.stop != MARVIS_STOP_TEXT) return;
+        size_t n = 1 + (size_t)(test_random(&random) % (portion ? portion : 1));
+        if (n > len) n = len;
+        if (len == 0) {
+            marvis_speech_end(speech);
+            continue;
+        }
+        assert_ok(marvis_speech_push_text(speech, text, n, &err), err);
+        text += n, len -= n;
+    }
+}
+
+static marvis_speech_settings defaults(const fixture *f) {
+    marvis_speech_settings s;
+    marvis_speech_settings_init(&s, f->session);
+    return s;
+}
+
+static heard *speak(fixture *f, const marvis_speech_settings *settings, const char *text,
+                    size_t portion) {
+    marvis_error err;
+    marvis_speech *speech;
+    heard *h = calloc(1, sizeof *h);
+    assert_non_null(h);
+    assert_ok(marvis_speech_create(f->session, settings, &speech, &err), err);
+    speak_on(speech, text, portion, h);
+    marvis_speech_destroy(&speech);
+    return h;
+}
+
+static const char *const book =
+    "It was a bright cold day in April, and the clocks were striking. Nobody heard them at all.\n\n"
+    "The hall smelt of 3 things: cabbage, old rag mats, and of somebody who had left. At one end "
+    "of it a poster, too large for indoor display, had been tacked to the wall. It showed a face."
+    "\n\nInside the flat a voice was reading out a list of figures. The voice came from a plaque, "
+    "which formed part of the surface. \"Who is there?\" she asked. Nobody answered her question.";
+
+static void one_piece_is_what_a_session_says(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    const char *text = "It was a bright cold day.";
+    marvis_error err;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        marvis_speech_settings s = defaults(&f);
+        s.seed = seed;
+        heard *h = speak(&f, &s, text, 0), *plain = calloc(1, sizeof *plain);
+        marvis_session_reset(f.session, seed);
+        assert_ok(marvis_session_push_text(f.session, text, strlen(text), &err), err);
+        marvis_chunk chunk;
+        do {
+            assert_ok(marvis_session_step(f.session, &chunk, &err), err);
+            memcpy(plain->pcm + plain->n_samples, chunk.pcm ? chunk.pcm : plain->pcm,
+                   (size_t)chunk.n_samples * sizeof *plain->pcm);
+            plain->n_samples += (size_t)chunk.n_samples;
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        if (plain->n_samples > 0) { /* else it is spoken again */
+            assert_int_equal(h->n_samples, plain->n_samples);
+            assert_memory_equal(h->pcm, plain->pcm, h->n_samples * sizeof *h->pcm);
+            assert_int_equal(h->stop, chunk.stop);
+        }
+        assert_int_equal(h->n_pieces, 1);
+        free(h);
+        free(plain);
+    }
+    close_fixture(&f);
+}
+
+static void pushes_and_chunks_of_any_size_are_the_same_speech(void **state) {
+    (void)state;
+    static const size_t portions[] = {1, 3, 17, 100, 1000};
+    static const int chunks[] = {1, 3, 8, 64, 200};
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    int n_cases = 0;
+    s.piece_chars = 100;
+    for (s.hold = 0; s.hold < 2; s.hold++) {
+        s.first_chars = s.hold ? 0 : 12;
+        use_chunks(&f, 8);
+        heard *h = speak(&f, &s, book, 0);
+        assert_true(h->n_pieces >= 7);
+        assert_true(h->n_samples > h->n_frames * FRAME);
+        for (size_t i = 0; i < 5; i++, n_cases++) {
+            use_chunks(&f, chunks[i]);
+            heard *other = speak(&f, &s, book, portions[i]);
+            assert_int_equal(other->n_samples, h->n_samples);
+            assert_int_equal(other->n_frames, h->n_frames);
+            assert_memory_equal(other->pcm, h->pcm, h->n_samples * sizeof *h->pcm);
+            assert_memory_equal(other->codes, h->codes, h->n_frames * SPOKEN * sizeof *h->codes);
+            assert_memory_equal(other->texts, h->texts, sizeof h->texts);
+            assert_int_equal(other->stop, h->stop);
+            free(other);
+        }
+        free(h);
+    }
+    assert_int_equal(n_cases, 10);
+    close_fixture(&f);
+}
+
+static uint64_t mixed(uint64_t x) { return test_random(&x); }
+
+/* As docs/LONGTEXT.md has it. */
+static uint64_t seed_of(uint64_t seed, uint64_t index, uint64_t attempt) {
+    if (index == 0 && attempt == 0) return seed;
+    return mixed(mixed(seed ^ index * 0x9e3779b97f4a7c15u) ^ attempt * 0xd1b54a32d192ed03u);
+}
+
+/* Each piece is what a session says after voice and tail, set as a voice by hand; where it is too
+ * long for that, the tail is the piece before. */
+static void pieces_go_on_from_voice_and_tail(void **state) {
+    (void)state;
+    static int32_t codes[60 + 400], zeros[60];
+    char text[2000];
+    marvis_error err;
+    fixture f = open_fixture(2048);
+    int n_compared = 0, n_stale = 0;
+    for (int with_voice = 0; with_voice < 2; with_voice++) {
+        size_t n_voice = with_voice ? 60 : 0;
+        marvis_speech_settings s = defaults(&f);
+        s.paragraph_pause_ms = 0;
+        s.retries = 0;
+        s.tail_s = 1.6; /* 20 frames: not all pieces fit */
+        s.piece_chars = 60;
+        marvis_recording voice;
+        marvis_recording_init(&voice);
+        voice.n_codebooks = SPOKEN;
+        voice.text = "These are the words of it, spoken slowly by somebody.";
+        voice.text_len_bytes = strlen(voice.text);
+        voice.codes = zeros;
+        voice.n_frames = n_voice;
+        assert_ok(marvis_session_set_voice(f.session, with_voice ? &voice : NULL, &err), err);
+        heard *h = speak(&f, &s, book, 0);
+        size_t tail_begin = 0, tail_end = 0, tail_piece = 0;
+        for (size_t i = 0; i < h->n_pieces; i++) {
+            size_t begin = i ? h->ends[i - 1] : 0, n_tail = tail_end - tail_begin;
+            snprintf(text, sizeof text, "%s%s%s", with_voice ? voice.text : "",
+                     with_voice && n_tail ? " " : "", n_tail ? h->texts[tail_piece] : "");
+            memcpy(codes, zeros, n_voice * sizeof *codes);
+            memcpy(codes + n_voice, h->codes + tail_begin, n_tail * sizeof *codes);
+            marvis_recording past = voice;
+            past.text = text;
+            past.text_len_bytes = strlen(text);
+            past.codes = codes;
+            past.n_frames = n_voice + n_tail;
+            marvis_session *fresh;
+            marvis_session_settings settings = f.settings;
+            settings.seed = seed_of(s.seed, i, 0);
+            assert_ok(marvis_session_create(f.model, &settings, &fresh, &err), err);
+            if (past.n_frames) assert_ok(marvis_session_set_voice(fresh, &past, &err), err);
+            assert_ok(marvis_session_push_text(fresh, h->texts[i], strlen(h->texts[i]), &err), err);
+            marvis_chunk chunk;
+            size_t n = begin;
+            bool stale = n_tail > 0 && tail_end != begin;
+            for (;;) {
+                assert_ok(marvis_session_step(fresh, &chunk, &err), err);
+                if (chunk.stop != MARVIS_STOP_NONE) break;
+                assert_true(n + (size_t)chunk.n_frames <= h->ends[i]);
+                assert_memory_equal(h->codes + n, chunk.codes,
+                                    (size_t)chunk.n_frames * sizeof *codes);
+                const float *pcm = h->pcm + h->begins[i] + (n - begin) * FRAME;
+                if (n > begin || tail_end == begin) /* else it is faded in */
+                    assert_memory_equal(pcm, chunk.pcm,
+                                        (size_t)chunk.n_samples * sizeof *chunk.pcm);
+                n += (size_t)chunk.n_frames;
+            }
+            assert_int_equal(n, h->ends[i]);
+            marvis_session_timing timing = {.struct_size = sizeof timing};
+            marvis_session_timing_get(fresh, &timing);
+            n = h->ends[i] - begin;
+            if (chunk.stop == MARVIS_STOP_EOS && n > 0 && 4 * n >= (size_t)timing.n_expected &&
+                n <= 20)
+                tail_begin = begin, tail_end = h->ends[i], tail_piece = i;
+            n_stale += stale;
+            n_compared++;
+            marvis_session_destroy(&fresh);
+        }
+        free(h);
+    }
+    assert_true(n_compared >= 10 && n_stale > 0 && n_stale < n_compared);
+    close_fixture(&f);
+}
+
+static void pauses_are_as_long_as_asked_and_without_clicks(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    s.sentence_pause_ms = 100;
+    s.paragraph_pause_ms = 1000;
+    heard *h = speak(&f, &s,
+                     "This is the first of the sentences. This is the second one of "
+                     "them.\n\nAnd here is a new paragraph.",
+                     0);
+    assert_int_equal(h->n_pieces, 3);
+    static const size_t pauses[] = {0, 2400, 24000};
+    for (size_t i = 1; i < 3; i++) {
+        size_t end = h->begins[i], begin = end - pauses[i];
+        assert_int_equal(begin, h->begins[i - 1] +
+                                    (h->ends[i - 1] - (i > 1 ? h->ends[i - 2] : 0)) * FRAME);
+        for (size_t k = 120; k < pauses[i]; k++)
+            assert_true(h->pcm[begin + k] == 0);
+        float last = fabsf(h->pcm[begin - 1]), step = last / 100 + 1e-9f;
+        assert_true(last > 0);
+        for (size_t k = 0; k < 120; k++)
+            assert_true(fabsf(h->pcm[begin + k] - h->pcm[begin + k - 1]) <= step);
+        float most = 0;
+        for (size_t k = 0; k < FRAME; k++)
+            most = fmaxf(most, fabsf(h->pcm[end + k]));
+        assert_true(most > 0 && fabsf(h->pcm[end]) < most / 100);
+    }
+    assert_int_equal(h->n_samples, h->n_frames * FRAME + 26400);
+    assert_int_equal(h->info.n_samples, h->n_samples);
+    assert_int_equal(h->info.n_frames, h->n_frames);
+    free(h);
+    close_fixture(&f);
+}
+
+/* What an attempt says, by hand. */
+static size_t attempt(fixture *f, const char *text, uint64_t seed, int32_t *codes,
+                      marvis_stop *stop) {
+    marvis_error err;
+    marvis_chunk chunk;
+    size_t n = 0;
+    marvis_session_reset(f->session, seed);
+    assert_ok(marvis_session_push_text(f->session, text, strlen(text), &err), err);
+    for (;;) {
+        assert_ok(marvis_session_step(f->session, &chunk, &err), err);
+        *stop = chunk.stop;
+        if (chunk.stop != MARVIS_STOP_NONE) return n;
+        memcpy(codes + n, chunk.codes, (size_t)chunk.n_frames * sizeof *codes);
+        n += (size_t)chunk.n_frames;
+    }
+}
+
+/* 48 letters take 40 frames, and more than 170 are a runaway. */
+static void what_went_wrong_is_spoken_again_once(void **state) {
+    (void)state;
+    static int32_t codes[400];
+    const char *text = "these are forty eight letters in one long phrase";
+    fixture f = open_fixture(2048);
+    int n_again = 0, n_not = 0, n_streamed = 0;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        marvis_stop stop;
+        size_t n = attempt(&f, text, seed, codes, &stop);
+        bool early = stop == MARVIS_STOP_EOS && n < 10;
+        bool wrong = early || stop == MARVIS_STOP_RUNAWAY;
+        marvis_speech_settings s = defaults(&f);
+        s.seed = seed;
+        for (s.hold = 0; s.hold < 2; s.hold++) {
+            heard *h = speak(&f, &s, text, 0);
+            bool again = wrong && (s.hold || n == 0);
+            if (again) n = attempt(&f, text, seed_of(seed, 0, 1), codes, &stop);
+            early = stop == MARVIS_STOP_EOS && n < 10;
+            assert_int_equal(h->info.n_retries, again);
+            assert_int_equal(h->info.n_early, early);
+            assert_int_equal(h->n_frames, n);
+            assert_memory_equal(h->codes, codes, n * sizeof *codes);
+            assert_int_equal(h->stop, stop);
+            n_again += again && s.hold;
+            n_not += !again && s.hold;
+            n_streamed += again && !s.hold;
+            free(h);
+            if (again) break;
+        }
+    }
+    assert_true(n_again > 5 && n_not > 5 && n_streamed > 0);
+    close_fixture(&f);
+}
+
+static void retries_can_be_switched_off_and_are_no_use_when_greedy(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_error err;
+    for (int greedy = 0; greedy < 2; greedy++) {
+        f.settings.max_frames = 3;
+        f.settings.codebook0.temperature = greedy ? 0 : 1000;
+        f.settings.depth.temperature = 0;
+        marvis_session_destroy(&f.session);
+        assert_ok(marvis_session_create(f.model, &f.settings, &f.session, &err), err);
+        marvis_speech_settings s = defaults(&f);
+        s.hold = 1;
+        s.retries = 4;
+        heard *h =
+            speak(&f, &s,
+                  "A text that takes longer than 3 frames. It has another sentence to it, too.", 0);
+        assert_int_equal(h->info.n_pieces, 2);
+        assert_true(greedy ? h->info.n_retries == 0 : h->info.n_retries >= 4);
+        if (greedy) assert_int_equal(h->info.n_cap, 2);
+        free(h);
+        s.retries = 0;
+        h = speak(&f, &s,
+                  "A text that takes longer than 3 frames. It has another sentence to it, too.", 0);
+        assert_int_equal(h->info.n_retries, 0);
+        free(h);
+    }
+    close_fixture(&f);
+}
+
+static void speech_begins_with_the_first_clause(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    marvis_speech *speech;
+    marvis_error err;
+    marvis_chunk chunk;
+    s.first_chars = 12;
+    assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+    const char *text = "When all is said, ";
+    for (size_t i = 0; i < strlen(text); i++) {
+        assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        assert_int_equal(chunk.stop, MARVIS_STOP_TEXT);
+        assert_int_equal(chunk.n_samples, 0);
+        assert_ok(marvis_speech_push_text(speech, text + i, 1, &err), err);
+    }
+    assert_ok(marvis_speech_push_text(speech, "n", 1, &err), err);
+    assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+    assert_int_equal(chunk.n_frames, 1);
+    marvis_speech_info info = {.struct_size = sizeof info};
+    marvis_speech_info_get(speech, &info);
+    assert_int_equal(info.text_len_bytes, 17);
+    assert_memory_equal(info.text, "When all is said,", 17);
+    assert_int_equal(info.begin, 0);
+    assert_int_equal(info.end, 17);
+    marvis_speech_end(speech);
+    assert_int_equal(marvis_speech_push_text(speech, "x", 1, &err), MARVIS_ERR_CALL);
+    marvis_speech_destroy(&speech);
+
+    /* a line is spoken when it is over, not when the next begins */
+    s.first_chars = 0;
+    s.lines = 1;
+    assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(marvis_speech_push_text(speech, "a line of it", 12, &err), err);
+        assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        assert_int_equal(chunk.stop, MARVIS_STOP_TEXT);
+        assert_ok(marvis_speech_push_text(speech, i == 1 ? "\r\n" : "\n\n", 2, &err), err);
+        int n = 0;
+        do {
+            assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+            n += chunk.n_frames;
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        assert_true(n > 0);
+        assert_int_equal(chunk.stop, MARVIS_STOP_TEXT);
+    }
+    marvis_speech_info_get(speech, &info);
+    assert_int_equal(info.n_pieces, 3);
+    marvis_speech_destroy(&speech);
+    close_fixture(&f);
+}
+
+static void a_cancel_hands_out_what_is_held(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_error err;
+    marvis_chunk chunk;
+    use_chunks(&f, 2);
+    marvis_speech_settings s = defaults(&f);
+    heard *h = speak(&f, &s, book, 0);
+    int n_cut = 0;
+    for (size_t after = 1; after < h->n_frames; after += 1 + after / 2) {
+        marvis_speech *speech;
+        size_t n = 0;
+        assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+        assert_ok(marvis_speech_push_text(speech, book, strlen(book), &err), err);
+        marvis_speech_end(speech);
+        for (;;) {
+            assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+            if (chunk.stop != MARVIS_STOP_NONE) break;
+            if (chunk.n_frames)
+                assert_memory_equal(chunk.codes, h->codes + n,
+                                    (size_t)chunk.n_frames * sizeof *h->codes);
+            n += (size_t)chunk.n_frames;
+            if (n >= after) marvis_session_cancel(f.session);
+        }
+        assert_int_equal(chunk.stop, MARVIS_STOP_CANCELLED);
+        assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        assert_int_equal(chunk.stop, MARVIS_STOP_CANCELLED);
+        assert_true(n >= after && n < after + 70);
+        n_cut++;
+        marvis_speech_destroy(&speech);
+    }
+    assert_true(n_cut > 4);
+    free(h);
+    close_fixture(&f);
+}
+
+/* Stopped behind any piece and taken up by another session: the same samples. */
+static void a_speech_goes_on_from_a_position(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_error err;
+    marvis_speech_settings s = defaults(&f);
+    s.hold = 1;
+    s.piece_chars = 100;
+    s.first_chars = 12;
+    heard *whole = speak(&f, &s, book, 0);
+    size_t n_resumed = 0;
+    for (uint64_t stop_after = 0; stop_after <= whole->n_pieces; stop_after++) {
+        marvis_speech *speech, *second;
+        marvis_speech_position p = {.struct_size = sizeof p};
+        heard *h = calloc(1, sizeof *h);
+        assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+        assert_ok(marvis_speech_push_text(speech, book, strlen(book), &err), err);
+        marvis_speech_end(speech);
+        marvis_chunk chunk = {0};
+        do {
+            marvis_speech_position_get(speech, &p);
+            if (p.n_pieces >= stop_after) break;
+            assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+            listen(h, speech, &chunk);
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        marvis_speech_position_get(speech, &p);
+        assert_int_equal(p.n_pieces, stop_after);
+        assert_true((size_t)p.n_samples <= h->n_samples);
+        h->n_samples = (size_t)p.n_samples;
+        h->n_frames = (size_t)p.n_frames;
+        marvis_session *other;
+        assert_ok(marvis_session_create(f.model, &f.settings, &other, &err), err);
+        assert_ok(marvis_speech_create(other, &s, &second, &err), err);
+        assert_ok(marvis_speech_resume(second, &p, &err), err);
+        marvis_speech_destroy(&speech);
+        assert_true(p.offset <= strlen(book));
+        speak_on(second, book + p.offset, stop_after % 2 ? 20 : 0, h);
+        assert_int_equal(h->n_samples, whole->n_samples);
+        assert_memory_equal(h->pcm, whole->pcm, h->n_samples * sizeof *h->pcm);
+        assert_memory_equal(h->codes, whole->codes, h->n_frames * sizeof *h->codes);
+        assert_int_equal(h->stop, whole->stop);
+        n_resumed++;
+        assert_int_equal(marvis_speech_resume(second, &p, &err), MARVIS_ERR_CALL);
+        marvis_speech_destroy(&second);
+        marvis_session_destroy(&other);
+        free(h);
+    }
+    assert_true(n_resumed > 7);
+    free(whole);
+    close_fixture(&f);
+}
+
+static void the_words_are_those_of_the_whole_paragraph(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_error err;
+    marvis_speech_settings s = defaults(&f);
+    s.piece_chars = 72; /* many end with a clause */
+    heard *h = speak(&f, &s, book, 0);
+    assert_true(h->n_pieces >= 10);
+    char words[4000] = "", *all;
+    size_t n_all;
+    for (size_t i = 0; i < h->n_pieces; i++) {
+        size_t n = strlen(words);
+        snprintf(words + n, sizeof words - n, "%s%s", i ? " " : "", h->texts[i]);
+    }
+    assert_ok(marvis_normalize(book, strlen(book), &all, &n_all, &err), err);
+    for (char *c = all; (c = strstr(c, "\n\n"));)
+        memmove(c + 1, c + 2, strlen(c + 2) + 1), *c = ' ';
+    assert_string_equal(words, all);
+    marvis_free(all);
+    free(h);
+
+    h = speak(&f, NULL, "\xf0\x9f\x8e\x89\n\n:) \n\n---", 0);
+    assert_int_equal(h->stop, MARVIS_STOP_EOS);
+    assert_int_equal(h->info.n_pieces, 0);
+    assert_int_equal(h->n_samples, 0);
+    free(h);
+    close_fixture(&f);
+}
+
+static void a_cap_of_all_frames_ends_it(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    heard *whole = speak(&f, &s, book, 0);
+    for (int64_t most = 1; most < (int64_t)whole->n_frames; most += 13) {
+        s.max_frames = most;
+        s.hold = (int)(most % 2);
+        s.retries = 0;
+        heard *h = speak(&f, &s, book, 0);
+        assert_int_equal(h->stop, MARVIS_STOP_CAP);
+        assert_int_equal(h->n_frames, most);
+        free(h);
+    }
+    free(whole);
+    close_fixture(&f);
+}
+
+/* With few positions the tail is left out where it does not fit, and the text is still spoken. */
+static void a_tail_that_does_not_fit_is_left_out(void **state) {
+    (void)state;
+    fixture f = open_fixture(420);
+    marvis_error err;
+    f.settings.max_frames = 200;
+    marvis_session_destroy(&f.session);
+    assert_ok(marvis_session_create(f.model, &f.settings, &f.session, &err), err);
+    marvis_speech_settings s = defaults(&f);
+    s.piece_chars = 100;
+    heard *h = speak(&f, &s, book, 0);
+    assert_true(h->n_pieces >= 6);
+    free(h);
+    close_fixture(&f);
+}
+
+static void settings_out_of_range_are_named(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    struct {
+        marvis_speech_settings s;
+        const char *named;
+    } cases[13];
+    size_t n = 0;
+    for (; n < 13; n++)
+        cases[n].s = defaults(&f);
+    n = 0;
+#define CASE(change, word) cases[n].s.change, cases[n++].named = (word)
+    CASE(struct_size = 8, "settings");
+    CASE(piece_chars = 23, "pieces");
+    CASE(piece_chars = 4097, "pieces");
+    CASE(first_chars = -1, "first piece");
+    CASE(first_chars = 161, "first piece");
+    CASE(sentence_pause_ms = -1, "between sentences");
+    CASE(paragraph_pause_ms = 60001, "between paragraphs");
+    CASE(retries = -1, "retries");
+    CASE(retries = 101, "retries");
+    CASE(tail_s = -1, "tail");
+    CASE(tail_s = 61, "tail");
+    CASE(tail_s = NAN, "tail");
+    CASE(max_frames = -1, "cap");
+#undef CASE
+    assert_int_equal(n, 13);
+    for (size_t i = 0; i < n; i++) {
+        marvis_speech *speech;
+        marvis_error err;
+        assert_int_equal(marvis_speech_create(f.session, &cases[i].s, &speech, &err),
+                         MARVIS_ERR_CALL);
+        assert_null(speech);
+        assert_non_null(strstr(err.message, cases[i].named));
+    }
+    close_fixture(&f);
+}
+
+/* Failing at the Nth allocation: always ERR_MEMORY, and again at the next step, never a leak. */
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    fixture f = open_fixture(2048);
+    int n_failed = 0;
+    for (uint64_t n = 1;; n++) {
+        marvis_speech *speech = NULL;
+        marvis_error err;
+        marvis_chunk chunk = {0};
+        use_chunks(&f, 8);
+        mv_alloc_fail_after(n, n % 2);
+        marvis_status status = marvis_speech_create(f.session, NULL, &speech, &err);
+        if (status == MARVIS_OK) status = marvis_speech_push_text(speech, book, 190, &err);
+        if (status == MARVIS_OK) marvis_speech_end(speech);
+        while (status == MARVIS_OK && chunk.stop == MARVIS_STOP_NONE)
+            status = marvis_speech_step(speech, &chunk, &err);
+        mv_alloc_fail_after(0, false);
+        marvis_speech_destroy(&speech);
+        if (status == MARVIS_OK) break;
+        assert_int_equal(status, MARVIS_ERR_MEMORY);
+        n_failed++;
+    }
+    assert_true(n_failed > 10);
+    close_fixture(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_piece_is_what_a_session_says),
+        cmocka_unit_test(pushes_and_chunks_of_any_size_are_the_same_speech),
+        cmocka_unit_test(pieces_go_on_from_voice_and_tail),
+        cmocka_unit_test(pauses_are_as_long_as_asked_and_without_clicks),
+        cmocka_unit_test(what_went_wrong_is_spoken_again_once),
+        cmocka_unit_test(retries_can_be_switched_off_and_are_no_use_when_greedy),
+        cmocka_unit_test(speech_begins_with_the_first_clause),
+        cmocka_unit_test(a_cancel_hands_out_what_is_held),
+        cmocka_unit_test(a_speech_goes_on_from_a_position),
+        cmocka_unit_test(the_words_are_those_of_the_whole_paragraph),
+        cmocka_unit_test(a_cap_of_all_frames_ends_it),
+        cmocka_unit_test(a_tail_that_does_not_fit_is_left_out),
+        cmocka_unit_test(settings_out_of_range_are_named),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,6 +1,7 @@
 """For the last part of stage B: codes as the language model would speak them. Codebook 0 and the history are the true
-ones, the other codebooks are the depth decoder's own (greedy) choice. The residual codebooks are hard to predict; a
-decoder that has only seen true ones is hoarse on predicted ones.
+ones, the other codebooks are the depth decoder's own (greedy) choice, but the last: the phase of the pitch has to be that
+of the sound that the decoder is held against. The residual codebooks are hard to predict; a decoder that has only seen
+true ones is hoarse on predicted ones.
 
     repredict.py --data DATA --lm RUN/lm.pt --out DATA2 --shards 00        DATA2 then holds 00 (true) and 50 (predicted)
     stage_decoder.py --data DATA2 ...                                      goes on with both
@@ -32,6 +33,7 @@ def predict(model, items, device):
         code = (y @ model.codebooks_head[book - 1]).argmax(1).clamp(max=common.BOOK_SIZE - 1)
         said.append(code)
         x = torch.cat([x, model.audio(code + model.offsets[book])[:, None]], 1)
+    said[-1] = wanted[:, -1]
     return torch.stack(said, 1).cpu().numpy().astype(np.int16)
 
 

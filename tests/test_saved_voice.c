@@ -7,6 +7,8 @@
 #include "model/identity.h"
 #include "model/mimi_weights.h"
 
+#include <pthread.h>
+
 enum { FRAMES = 12 };
 
 static const char words[] = "These were said.";
@@ -292,6 +294,41 @@ static void a_session_shares_its_voice(void **state) {
     assert_ok(speak_into(b, "New words.", &out, &err), err);
     assert_int_equal(out.timing.n_prompt, 2 + 3 + 10);
     marvis_session_destroy(&b);
+}
+
+/* Threads speak with one voice at the same time. */
+typedef struct speaker {
+    const marvis_voice *voice;
+    speech out;
+} speaker;
+
+static void *speak_thrice(void *ctx) {
+    speaker *job = ctx;
+    marvis_session_settings s = sampled(C, 0);
+    for (int i = 0; i < 3; i++) {
+        marvis_error err;
+        marvis_session *session = new_session(&s);
+        use(session, job->voice, i % 2 ? MARVIS_VOICE_MATCH : MARVIS_VOICE_CONTEXT);
+        assert_ok(speak_into(session, "New words.", &job->out, &err), err);
+        marvis_session_destroy(&session);
+    }
+    return NULL;
+}
+
+static void threads_share_a_voice(void **state) {
+    (void)state;
+    static speaker jobs[3];
+    pthread_t threads[3];
+    marvis_voice *voice = new_voice(0, 1);
+    for (int i = 0; i < 3; i++) {
+        jobs[i].voice = voice;
+        assert_int_equal(pthread_create(&threads[i], NULL, speak_thrice, &jobs[i]), 0);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    marvis_voice_destroy(&voice);
+    assert_same_speech(&jobs[0].out, &jobs[1].out);
+    assert_same_speech(&jobs[0].out, &jobs[2].out);
 }
 
 /* ---- other models --------------------------------------------------------------------------- */
@@ -730,6 +767,7 @@ int main(void) {
         cmocka_unit_test(a_session_with_a_past_says_the_same),
         cmocka_unit_test(a_snapshot_is_for_its_speaker),
         cmocka_unit_test(a_session_shares_its_voice),
+        cmocka_unit_test(threads_share_a_voice),
         cmocka_unit_test(a_snapshot_is_for_the_same_bits),
         cmocka_unit_test(voices_of_other_models_are_refused),
         cmocka_unit_test(identities_are_those_of_models),

@@ -56,6 +56,10 @@ marvis_recording mv_voice_recording(const marvis_voice *voice);
 MV_CHECK marvis_status mv_voice_numerics(const marvis_model *model, uint64_t *numerics,
                                          marvis_error *err);
 
+/* marvis_voice_load from memory, which must outlive the voice; path is for messages. */
+MV_CHECK marvis_status mv_voice_parse(const uint8_t *data, size_t len, const char *path,
+                                      marvis_voice **voice, marvis_error *err);
+
 /* ---- voice_snapshot.c ----------------------------------------------------------------------- */
 
 /* Computes the snapshot of a voice that has text and codes. ERR_TOO_LONG: it has more positions

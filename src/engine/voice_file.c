@@ -259,16 +259,29 @@ static marvis_status read_all(marvis_voice *v, marvis_error *err) {
     return status == MARVIS_ERR_INPUT ? damaged(v, "it holds no words", err) : status;
 }
 
-marvis_status marvis_voice_load(const char *path, marvis_voice **voice, marvis_error *err) {
+/* `bytes` NULL: the file at path. */
+static marvis_status load(const char *path, const mv_map *bytes, marvis_voice **voice,
+                          marvis_error *err) {
     *voice = NULL;
     marvis_voice *v = mv_alloc(1, sizeof *v);
     if (!v) return mv_fail_memory(err, sizeof *v, "the voice");
     atomic_init(&v->n_holders, 1);
-    marvis_status status = mv_safetensors_open(path, &v->file, err);
+    marvis_status status = bytes
+                               ? mv_safetensors_parse(bytes->data, bytes->len, path, &v->file, err)
+                               : mv_safetensors_open(path, &v->file, err);
     if (status == MARVIS_OK) status = read_all(v, err);
     if (status == MARVIS_OK)
         *voice = v;
     else
         marvis_voice_destroy(&v);
     return status;
+}
+
+marvis_status marvis_voice_load(const char *path, marvis_voice **voice, marvis_error *err) {
+    return load(path, NULL, voice, err);
+}
+
+marvis_status mv_voice_parse(const uint8_t *data, size_t len, const char *path,
+                             marvis_voice **voice, marvis_error *err) {
+    return load(path, &(mv_map){data, len}, voice, err);
 }

@@ -437,7 +437,16 @@ MARVIS_API void marvis_voice_info_get(const marvis_voice *voice, marvis_voice_in
 /* Speaks with a saved voice from the next utterance on, in place of one that was set by this
  * function or by marvis_session_set_voice; NULL: with none. When, and errors, as there; ERR_INPUT,
  * too: the voice was made for another model. The timing's n_reused counts what came from the
- * snapshot. */
+ * snapshot.
+ *
+ * The session holds what it needs of the voice:
+ *
+ *     marvis_voice *voice;
+ *     if (marvis_voice_load("anna.safetensors", &voice, &err) == MARVIS_OK &&
+ *         marvis_session_use_voice(session, voice, MARVIS_VOICE_DEFAULT, &err) == MARVIS_OK)
+ *         marvis_session_push_text(session, "Hello.", 6, &err);
+ *     marvis_voice_destroy(&voice);
+ */
 MARVIS_API MARVIS_CHECK marvis_status marvis_session_use_voice(marvis_session *session,
                                                                const marvis_voice *voice,
                                                                marvis_voice_layout layout,

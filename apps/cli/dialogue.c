@@ -1,5 +1,5 @@
-/* dialogue.c - marvis dialogue: a script of several speakers, each with a voice, spoken turn by turn
- * in one session, so that each turn is an answer to those before it. */
+/* dialogue.c - marvis dialogue: a script of several speakers, each with a voice, spoken turn by
+ * turn in one session, so that each turn is an answer to those before it. */
 #include "cli/dialogue.h"
 
 #include <stdlib.h>

@@ -11,8 +11,8 @@ enum { MAX_NAME = 60 };
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-/* The bytes before the colon, when the line begins with a name, a colon and a space; else 0. "10:30"
- * is no name, and neither is half a sentence with a colon somewhere. */
+/* The bytes before the colon, where the line begins with a name, a colon and a space; else 0:
+ * "10:30" is no name. */
 static size_t name_length(const char *line, size_t n) {
     const char *colon = memchr(line, ':', n);
     size_t n_name = colon ? (size_t)(colon - line) : 0;

@@ -1,5 +1,5 @@
-/* dialogue_script.h - the script of a dialogue: who speaks, with which voice, and what, in turn. Read
- * from JSON or from lines "NAME: text" (docs/marvis.1). */
+/* dialogue_script.h - the script of a dialogue: who speaks, with which voice, and what, in turn;
+ * read from JSON or from lines "NAME: text" (docs/marvis.1). */
 #ifndef APPS_CLI_DIALOGUE_SCRIPT_H
 #define APPS_CLI_DIALOGUE_SCRIPT_H
 

@@ -25,23 +25,24 @@ typedef struct option_row {
 enum {
     CODEC = CMD_CODEC_DECODE | CMD_CODEC_ENCODE,
     VOICE = CMD_VOICE_CREATE | CMD_VOICE_SHOW,
-    LOADS = CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | VOICE,
+    LOADS = CMD_SAY | CMD_DIALOGUE | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | VOICE,
     RUNS = LOADS | CODEC,
     ANY = RUNS | CMD_NORMALIZE | CMD_VOICE_LIST | CMD_VOICE_REMOVE,
-    SPEAKS = CMD_SAY | CMD_CODEC_DECODE
+    SPOKEN = CMD_SAY | CMD_DIALOGUE,
+    SPEAKS = SPOKEN | CMD_CODEC_DECODE
 };
 
 /* Seeds are numbers in the JSON statistics, which many readers take as doubles: up to 2^53. */
 #define SEED_MAX 9007199254740992.0
 
 static const option_row options[CLI_N_OPTIONS] = {
-    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, CMD_SAY | CMD_TRACE | CODEC | VOICE,
+    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, SPOKEN | CMD_TRACE | CODEC | VOICE,
                    "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
                    "the built-in voice speaks"},
-    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, CMD_SAY | CMD_INFO | CODEC | VOICE,
+    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, SPOKEN | CMD_INFO | CODEC | VOICE,
                    "weights of the Mimi codec, where the model's folder has none"},
     [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0,
-                       CMD_SAY | CMD_INFO | CMD_TOKENIZE | CMD_VOICE_CREATE,
+                       SPOKEN | CMD_INFO | CMD_TOKENIZE | CMD_VOICE_CREATE,
                        "tokenizer.json, where the model's folder has none"},
     [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS,
                     "config.json, or marvis-250m, marvis-100m or csm-1b, where the model's folder "
@@ -57,9 +58,15 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_VOICE] = {"--voice", 0, TEXT, "NAME", 0, 0, CMD_SAY,
                    "speak in a voice of 'marvis voice create', or of such a .safetensors file"},
     [CLI_VOICE_LAYOUT] =
-        {"--voice-layout", 0, CHOICE, "match|context", 0, 0, CMD_SAY,
+        {"--voice-layout", 0, CHOICE, "match|context", 0, 0, SPOKEN,
          "where the voice stands in the prompt (default: as the model was trained, "
          "context for CSM, else match)"},
+    [CLI_SPEAKERS] = {"--speakers", 0, TEXT, "LIST", 0, 0, CMD_DIALOGUE,
+                      "numbers of the speakers, NAME=N,... (default: 0, 1, ... as they appear)"},
+    [CLI_VOICES] = {"--voices", 0, TEXT, "LIST", 0, 0, CMD_DIALOGUE,
+                    "their voices, NAME=VOICE,..., of 'marvis voice create' or .safetensors files"},
+    [CLI_TURN_PAUSE] = {"--turn-pause", 0, NUMBER, "S", 0, 60, CMD_DIALOGUE,
+                        "seconds between turns (default: the script's, else 0.25)"},
     [CLI_VOICE_AUDIO] = {"--voice-audio", 0, TEXT, "FILE", 0, 0, CMD_SAY,
                          "speak in the voice of this recording, 5 to 15 s of speech; needs "
                          "--voice-text"},
@@ -80,55 +87,55 @@ static const option_row options[CLI_N_OPTIONS] = {
                   "take the text from a file, at most 1 MiB"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
                    "safetensors file with tokens, mask and frames"},
-    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TRACE | CODEC,
+    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, SPOKEN | CMD_TRACE | CODEC,
                     "what to write; of speech, the extension tells the format, and - is standard "
                     "output"},
     [CLI_FORMAT] = {"--format", 0, CHOICE, "wav|flac|opus|ogg|mp3|raw|f32", 0, 0, SPEAKS,
                     "format of the speech whatever the name says; raw is bare 16-bit samples, f32 "
                     "bare floats"},
-    [CLI_TEMPERATURE] = {"--temperature", 0, NUMBER, "T", 0, 100, CMD_SAY,
+    [CLI_TEMPERATURE] = {"--temperature", 0, NUMBER, "T", 0, 100, SPOKEN,
                          "randomness of the sampling, 0 for none (default: the model's, else "
                          "0.9)"},
-    [CLI_TOP_K] = {"--top-k", 0, INTEGER, "K", 0, 1000000, CMD_SAY,
+    [CLI_TOP_K] = {"--top-k", 0, INTEGER, "K", 0, 1000000, SPOKEN,
                    "sample among the K best codes, 0 for all (default: the model's, else 50)"},
-    [CLI_TOP_P] = {"--top-p", 0, NUMBER, "P", 0.000001, 1, CMD_SAY,
+    [CLI_TOP_P] = {"--top-p", 0, NUMBER, "P", 0.000001, 1, SPOKEN,
                    "sample among the best codes that have probability P together (default 1)"},
-    [CLI_DEPTH_TEMPERATURE] = {"--depth-temperature", 0, NUMBER, "T", 0, 100, CMD_SAY,
+    [CLI_DEPTH_TEMPERATURE] = {"--depth-temperature", 0, NUMBER, "T", 0, 100, SPOKEN,
                                "temperature of the depth decoder (default: --temperature where "
                                "given, else the model's)"},
-    [CLI_DEPTH_TOP_K] = {"--depth-top-k", 0, INTEGER, "K", 0, 1000000, CMD_SAY,
+    [CLI_DEPTH_TOP_K] = {"--depth-top-k", 0, INTEGER, "K", 0, 1000000, SPOKEN,
                          "top-k of the depth decoder (default: --top-k where given, else the "
                          "model's)"},
-    [CLI_DEPTH_TOP_P] = {"--depth-top-p", 0, NUMBER, "P", 0.000001, 1, CMD_SAY,
+    [CLI_DEPTH_TOP_P] = {"--depth-top-p", 0, NUMBER, "P", 0.000001, 1, SPOKEN,
                          "top-p of the depth decoder (default: --top-p where given, else the "
                          "model's)"},
-    [CLI_GREEDY] = {"--greedy", 0, FLAG, NULL, 0, 0, CMD_SAY,
+    [CLI_GREEDY] = {"--greedy", 0, FLAG, NULL, 0, 0, SPOKEN,
                     "always the most probable code, as --temperature 0"},
-    [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, CMD_SAY,
+    [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, SPOKEN,
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
-    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_SAY | CMD_CODEC_ENCODE,
+    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, SPOKEN | CMD_CODEC_ENCODE,
                        "codebooks to use: fewer cost less and are less clear (default all)"},
-    [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, CMD_SAY,
+    [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, SPOKEN,
                          "longest speech (default 90)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
                           "write up to N frames of 80 ms at a time; speech begins with one "
                           "(default 8)"},
-    [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, CMD_SAY,
+    [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, SPOKEN,
                       "do not stop speech that repeats itself, falls silent for long or is far "
                       "too long for its text"},
-    [CLI_EOS_BIAS] = {"--eos-bias", 0, NUMBER, "B", 0, 1000, CMD_SAY,
+    [CLI_EOS_BIAS] = {"--eos-bias", 0, NUMBER, "B", 0, 1000, SPOKEN,
                       "push speech that is longer than usual for its text to its end: added to a "
                       "logit, for each second beyond (default 0: off)"},
-    [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, CMD_SAY | CMD_VOICE_CREATE,
+    [CLI_NO_NORMALIZE] = {"--no-normalize", 0, FLAG, NULL, 0, 0, SPOKEN | CMD_VOICE_CREATE,
                           "give the model the text as it is: digits, signs, markup and all"},
-    [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, CMD_SAY,
+    [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, SPOKEN,
                      "print what would be spoken, and speak nothing"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
                      "threads, 0 for one per core (default 0)"},
     [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS,
                  "kernels: auto, scalar, avx2, avx512 or neon (default auto)"},
-    [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, CMD_SAY,
+    [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, SPOKEN,
                    "write what was done and how long it took as JSON; - is standard output"},
     [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO | CMD_VOICE_LIST | CMD_VOICE_SHOW,
                   "print JSON instead of a table"},

@@ -23,8 +23,8 @@ static const cli_command commands[] = {
      1,
      "[OPTION]... SCRIPT -o FILE",
      "speak a script of several speakers, each with a voice",
-     "SCRIPT has lines 'NAME: text', or is JSON with \"voices\" and \"turns\"; it may be -\n"
-     "for standard input. Each turn is spoken as an answer to those before it.",
+     "SCRIPT has lines 'NAME: text', or is JSON; it may be - for standard input.\n"
+     "Each turn is spoken as an answer to those before it.",
      dialogue_run},
     {"info",
      CMD_INFO,

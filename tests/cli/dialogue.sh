@@ -133,7 +133,19 @@ is 'a long dialogue: no prompt beyond what fits' '' "$(sed -n 's/.*"n_prompt": \
 is 'a long dialogue: turns went, half of them in one step' 3 \
     "$(grep -c '^ \{6\}"n_dropped": [1-9]' g.json | tr -d ' ')"
 is 'a long dialogue: what went is told' 102 "$("$tool" json g.json n_dropped)"
-rm -f g.wav long.txt
+# Beside 150 s there are 172 positions: the voice's 72, 8 of text, and 6 turns of 14. When turns go
+# the next one differs from the first that went behind BOS "[0]".
+for letter in a b c d e f g h i j; do
+    echo "A: $letter$letter$letter"
+    echo "B: $letter$letter$letter"
+done > short.txt
+works 'a narrow window behind a voice' dialogue short.txt --model "$m" --seed 1 -o g.wav --stats g.json \
+    --max-seconds 150 --voices A=anna.safetensors --voice-layout context
+is 'a narrow window: the prompts' '80 94 108 122 136 150 164 122 136 150 164 122 ' \
+    "$(sed -n 's/.*"n_prompt": \(.*\),/\1/p' g.json | head -12 | tr '\n' ' ')"
+is 'a narrow window: the voice stays, and is not computed again' '76 76 76 76 ' \
+    "$(grep '^ \{6\}"n_[rd]' g.json | paste - - | awk '$4 != "0," {print $2 + 0}' | tr '\n' ' ')"
+rm -f g.wav long.txt short.txt
 
 # ---- what ends otherwise ------------------------------------------------------------------------
 run "$marvis" dialogue play.txt --model "$models/endless" --seed 1 -o h.wav --max-seconds 0.8

@@ -45,6 +45,10 @@ is 'which are not computed again' '0 34 71 ' \
     "$(sed -n 's/.*"n_reused": \(.*\),/\1/p' a.json | tr '\n' ' ')"
 works 'the same again' dialogue play.txt --model "$m" --seed 1 -o b.wav --threads 1 --chunk-frames 1
 same 'any threads, any chunks' a.wav b.wav
+works 'a number of six digits' dialogue play.txt --model "$m" --seed 1 -o b.wav --stats b.json \
+    --speakers Bert=123456
+is 'a number of six digits: in his turn, and in what the next one answers' '29 71 87 ' \
+    "$(sed -n 's/.*"n_prompt": \(.*\),/\1/p' b.json | tr '\n' ' ')"
 works 'no pause' dialogue play.txt --model "$m" --seed 1 -o b.flac --turn-pause 0
 is 'no pause: length' 'flac 24000 1 28800' "$("$tool" audio b.flac)"
 works 'down a pipe' dialogue play.txt --model "$m" --seed 1 -o - --format raw
@@ -154,6 +158,23 @@ is 'turns that are cut off: a warning each' 3 "$(grep -c 'was cut off' "$temp/er
 is 'with the line' 1 "$(grep -c 'warning: play.txt: line 3 (Bert): was cut off' "$temp/err")"
 works 'turns that are cut off, quietly' dialogue play.txt --model "$models/endless" --seed 1 -o h.wav \
     --max-seconds 0.8 --quiet
+# Ctrl-C: wait until there is speech in the temporary file, then interrupt.
+"$tool" interruptible "$marvis" dialogue play.txt --model "$models/endless" --temperature 50 --no-guard \
+    --max-seconds 140 --chunk-frames 1 --stats cut.json -o cut.wav 2> "$temp/err" &
+pid=$!
+while kill -0 $pid 2> /dev/null; do
+    for part in .marvis-*.part; do
+        [ -s "$part" ] && [ "$(wc -c < "$part")" -gt 8000 ] && break 2
+    done
+done
+kill -s INT $pid 2> /dev/null
+wait $pid
+is 'Ctrl-C: status' 1 $?
+is 'Ctrl-C: message' 1 "$(grep -c '^marvis: cancelled in turn 1 of 3; cut.wav holds' "$temp/err")"
+is 'Ctrl-C: one turn is told' 1 "$(grep -c '"stop": "cancelled"' cut.json)"
+is 'Ctrl-C: a whole file' "wav 24000 1 $(($(sed -n 's/.*"n_frames": \(.*\),/\1/p' cut.json) * 1920))" \
+    "$("$tool" audio cut.wav)"
+is 'Ctrl-C: no temporary file' '' "$(listing | grep 'part$')"
 rm -f ./*.wav ./*.flac ./*.json
 
 # ---- wrong calls --------------------------------------------------------------------------------

@@ -336,8 +336,8 @@ MARVIS_API size_t marvis_session_n_turns(const marvis_session *session, size_t *
  * estimate: letters are taken for evenly long, over the frames spoken where the model ended by
  * itself, else over what the text would take at the voice's pace (15 characters a second without
  * one). *len_kept (may be NULL) is the length of the turn's text, a beginning of the text given or
- * pushed. Of a turn whose text was not cut all that stands in the cache is used again; the result is
- * always that of the same turn in marvis_session_add_context.
+ * pushed. Of a turn whose text was not cut all that stands in the cache is used again; the result
+ * is always that of the same turn in marvis_session_add_context.
  *
  * ERR_CALL: before the first step, after a failed one, or a second time; ERR_INPUT: text without a
  * word; ERR_MEMORY. The context is then as before. */

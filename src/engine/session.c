@@ -54,9 +54,10 @@ static marvis_sampling default_sampling(const mv_generation_config *given) {
 }
 
 void marvis_session_settings_init(marvis_session_settings *settings, const marvis_model *model) {
-    *settings = (marvis_session_settings){
-        .struct_size = sizeof *settings, .guard = 1, .drop_turns = 1,
-        .chunk_frames = DEFAULT_CHUNK};
+    *settings = (marvis_session_settings){.struct_size = sizeof *settings,
+                                          .guard = 1,
+                                          .drop_turns = 1,
+                                          .chunk_frames = DEFAULT_CHUNK};
     int positions = marvis_model_max_positions(model);
     settings->max_frames = DEFAULT_FRAMES;
     if (positions < DEFAULT_POSITIONS)
@@ -333,8 +334,8 @@ static int guarded_frames(marvis_session *s, int n) {
         memcpy(s->before, frame, n_codebooks * sizeof *frame);
         if (s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES) {
             s->stop = MARVIS_STOP_RUNAWAY;
-            s->guard.seen = s->guard.n_alike >= ALIKE_FRAMES ? MARVIS_RUNAWAY_REPEATS
-                                                             : MARVIS_RUNAWAY_SILENCE;
+            s->guard.seen =
+                s->guard.n_alike >= ALIKE_FRAMES ? MARVIS_RUNAWAY_REPEATS : MARVIS_RUNAWAY_SILENCE;
             return i;
         }
     }

@@ -84,7 +84,7 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_FORCE] = {"--force", 0, FLAG, NULL, 0, 0, CMD_VOICE_CREATE,
                    "replace the voice of this name"},
     [CLI_FILE] = {"--file", 'f', TEXT, "FILE", 0, 0, CMD_SAY | CMD_TOKENIZE | CMD_NORMALIZE,
-                  "take the text from a file, at most 1 MiB"},
+                  "take the text from a file, a book for one"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
                    "safetensors file with tokens, mask and frames"},
     [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, SPOKEN | CMD_TRACE | CODEC,
@@ -117,10 +117,20 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, SPOKEN | CMD_CODEC_ENCODE,
                        "codebooks to use: fewer cost less and are less clear (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, SPOKEN,
-                         "longest speech (default 90)"},
+                         "longest speech (default 90 for each piece of the text)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
                           "write up to N frames of 80 ms at a time; speech begins with one "
                           "(default 8)"},
+    [CLI_RETRIES] = {"--retries", 0, INTEGER, "N", 0, 100, CMD_SAY,
+                     "times that a piece of the text that went wrong is spoken again (default 1)"},
+    [CLI_TAIL_SECONDS] = {"--tail-seconds", 0, NUMBER, "S", 0, 60, CMD_SAY,
+                          "each piece of a long text goes on from the one before, if that has up "
+                          "to S seconds (default 16)"},
+    [CLI_SENTENCE_PAUSE] = {"--sentence-pause", 0, INTEGER, "MS", 0, 60000, CMD_SAY,
+                            "milliseconds of silence added between pieces that end with a sentence "
+                            "(default 0)"},
+    [CLI_PARAGRAPH_PAUSE] = {"--paragraph-pause", 0, INTEGER, "MS", 0, 60000, CMD_SAY,
+                             "milliseconds of silence added between paragraphs (default 400)"},
     [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, SPOKEN,
                       "do not stop speech that repeats itself, falls silent for long or is far "
                       "too long for its text"},
@@ -131,6 +141,9 @@ static const option_row options[CLI_N_OPTIONS] = {
                           "give the model the text as it is: digits, signs, markup and all"},
     [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, SPOKEN,
                      "print what would be spoken, and speak nothing"},
+    [CLI_RESUME] = {"--resume", 0, FLAG, NULL, 0, 0, CMD_SAY,
+                    "keep what is spoken when the work is interrupted, and go on from it: give it "
+                    "from the first call on"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
                      "threads, 0 for one per core (default 0)"},
     [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS,

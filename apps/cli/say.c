@@ -1,10 +1,16 @@
 /* say.c - marvis say: text to speech, written piece by piece while it is made. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "cli/say_resume.h"
+#include "cli/say_sink.h"
+#include "cli/say_text.h"
 #include "cli/say_voice.h"
 #include "cli/support.h"
 #include "common/audio_file.h"
@@ -12,13 +18,21 @@
 #include "common/platform.h"
 #include "common/progress.h"
 
+enum {
+    FIRST_CHARS = 12, /* of a first clause that is spoken alone */
+    MOST_TEXT = 65536 /* bytes of it in the statistics */
+};
+
 typedef struct say_job {
     const cli_call *call;
-    char *text;
-    audio_writer *audio;
+    say_text text;
+    audio_writer *audio; /* NULL with --resume */
+    say_resume resume;
+    say_sink sink;
     out_file stats;
     cli_loaded loaded;
     marvis_session *session;
+    marvis_speech *speech;
     say_voice voice;
     say_result result;
     progress progress;
@@ -43,15 +57,12 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
     if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
         return app_fail(err, MARVIS_ERR_CALL,
                         "standard output is a terminal; redirect it or give -o FILE");
+    if (cli_given(call, CLI_RESUME) && !cli_text(call, CLI_FILE) && call->positionals[0] &&
+        strcmp(call->positionals[0], "-") == 0)
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "--resume reads the text again, and standard input comes once; give "
+                        "--file FILE");
     return say_voice_check(call, err);
-}
-
-static marvis_status read_text(say_job *job, marvis_error *err) {
-    say_result *r = &job->result;
-    marvis_status status =
-        cli_read_speech(job->call, job->call->positionals[0], &job->text, &r->text_len, err);
-    r->text = job->text;
-    return status;
 }
 
 /* Outputs are opened before the model is loaded: a wrong one shows at once. */
@@ -59,24 +70,116 @@ static marvis_status open_outputs(say_job *job, marvis_error *err) {
     const char *path = cli_text(job->call, CLI_OUTPUT), *stats = cli_text(job->call, CLI_STATS);
     audio_format format;
     marvis_status status = audio_format_choose(path, cli_text(job->call, CLI_FORMAT), &format, err);
-    if (status == MARVIS_OK) status = audio_writer_open(path, format, &job->audio, err);
-    if (status == MARVIS_OK && stats) status = out_file_open(&job->stats, stats, err);
     job->result.output = path;
+    if (status == MARVIS_OK && cli_given(job->call, CLI_RESUME)) {
+        status = say_resume_open(&job->resume, path, format, err);
+        job->sink = say_resume_sink(&job->resume);
+    } else if (status == MARVIS_OK) {
+        status = audio_writer_open(path, format, &job->audio, err);
+        job->sink = say_sink_audio(job->audio);
+    }
+    if (status == MARVIS_OK && stats) status = out_file_open(&job->stats, stats, err);
     return status;
 }
 
 /* ---- the speech ----------------------------------------------------------------------------- */
 
-static marvis_status start_session(say_job *job, marvis_error *err) {
+/* --max-seconds is of all pieces together, and of one no more than the model's own. */
+static marvis_status choose_settings(say_job *job, int64_t *max_frames, marvis_error *err) {
     say_result *r = &job->result;
     const marvis_model *model = job->loaded.model;
-    marvis_status status = say_settings(job->call, model, &r->settings, err);
+    cli_call call = *job->call;
+    call.values[CLI_MAX_SECONDS].given = false;
+    marvis_status status = say_settings(&call, model, &r->settings, err);
+    if (status != MARVIS_OK) return status;
+    r->settings.seed = say_resume_seed(&job->resume, r->settings.seed, cli_given(&call, CLI_SEED));
+    *max_frames = 0;
+    if (!cli_given(job->call, CLI_MAX_SECONDS)) return MARVIS_OK;
+    double rate = (double)marvis_model_sample_rate(model) / marvis_model_frame_samples(model);
+    double most = cli_number(job->call, CLI_MAX_SECONDS, 0) * rate;
+    *max_frames = (int64_t)ceil(most - 1e-9);
+    if (*max_frames < r->settings.max_frames) r->settings.max_frames = (int)*max_frames;
+    return MARVIS_OK;
+}
+
+/* A file gets whole pieces, so that one that went wrong can be spoken again; a pipe gets them at
+ * once. From a pipe the first clause is spoken as soon as it is there. */
+static void speech_settings(const say_job *job, int64_t max_frames, marvis_speech_settings *s) {
+    const cli_call *call = job->call;
+    marvis_speech_settings_init(s, job->session);
+    s->normalize = !cli_given(call, CLI_NO_NORMALIZE);
+    s->lines = job->text.lines;
+    s->first_chars = job->text.lines ? FIRST_CHARS : 0;
+    s->hold =
+        job->result.settings.guard && strcmp(job->result.output, "-") != 0 && !job->text.lines;
+    s->retries = cli_integer(call, CLI_RETRIES, s->retries);
+    s->tail_s = cli_number(call, CLI_TAIL_SECONDS, s->tail_s);
+    s->sentence_pause_ms = cli_integer(call, CLI_SENTENCE_PAUSE, s->sentence_pause_ms);
+    s->paragraph_pause_ms = cli_integer(call, CLI_PARAGRAPH_PAUSE, s->paragraph_pause_ms);
+    s->max_frames = max_frames;
+}
+
+/* Everything that the samples depend on, in words that a message can name. */
+static json_t *fingerprint(say_job *job, const marvis_speech_settings *s, uint64_t hash) {
+    const marvis_session_settings *session = &job->result.settings;
+    char *model = NULL, number[24];
+    uint64_t of_model = 0;
+    if (marvis_model_describe(job->loaded.model, &model, NULL) == MARVIS_OK)
+        for (const char *c = model; *c; c++)
+            of_model = (of_model ^ (unsigned char)*c) * 0x100000001b3u;
+    marvis_free(model);
+    snprintf(number, sizeof number, "%016" PRIx64, hash);
+    json_t *what = json_pack("{s:s, s:I, s:I}", "text", number, "seed", (json_int_t)session->seed,
+                             "model", (json_int_t)(of_model >> 2));
+    if (!what) return NULL;
+    const char *voice = job->voice.path;
+    json_object_set_new(what, "voice", voice ? json_string(voice) : json_null());
+    json_object_set_new(what, "voice text",
+                        cli_text(job->call, CLI_VOICE_TEXT)
+                            ? json_string(cli_text(job->call, CLI_VOICE_TEXT))
+                            : json_null());
+    json_object_set_new(what, "voice length", json_real(job->voice.seconds));
+    json_object_set_new(what, "sampling",
+                        json_pack("[f, i, f, f, i, f, f]", (double)session->codebook0.temperature,
+                                  session->codebook0.top_k, (double)session->codebook0.top_p,
+                                  (double)session->depth.temperature, session->depth.top_k,
+                                  (double)session->depth.top_p, (double)session->eos_bias));
+    json_object_set_new(what, "settings",
+                        json_pack("[i, i, i, i, i, i, i, i, i, f, I]", session->speaker,
+                                  session->n_codebooks, session->max_frames, session->guard,
+                                  s->normalize, s->piece_chars, s->sentence_pause_ms,
+                                  s->paragraph_pause_ms, s->retries, s->tail_s,
+                                  (json_int_t)s->max_frames));
+    return what;
+}
+
+static marvis_status resume(say_job *job, const marvis_speech_settings *s, marvis_error *err) {
+    marvis_speech_position position;
+    uint64_t hash;
+    marvis_status status = say_text_hash(&job->text, &hash, err);
+    if (status == MARVIS_OK)
+        status = say_resume_begin(&job->resume, fingerprint(job, s, hash), &position,
+                                  &job->result.resumed, err);
+    if (status != MARVIS_OK || !job->result.resumed) return status;
+    status = marvis_speech_resume(job->speech, &position, err);
+    if (status == MARVIS_OK) status = say_text_seek(&job->text, position.offset, err);
+    return status;
+}
+
+static marvis_status start_speech(say_job *job, marvis_error *err) {
+    say_result *r = &job->result;
+    const marvis_model *model = job->loaded.model;
+    marvis_speech_settings settings;
+    int64_t max_frames;
+    marvis_status status = choose_settings(job, &max_frames, err);
     if (status == MARVIS_OK)
         status = marvis_session_create(model, &r->settings, &job->session, err);
     if (status == MARVIS_OK)
         status = say_voice_set(&job->voice, job->call, model, &r->settings, job->session, err);
-    if (status == MARVIS_OK)
-        status = marvis_session_push_text(job->session, r->text, r->text_len, err);
+    if (status != MARVIS_OK) return status;
+    speech_settings(job, max_frames, &settings);
+    status = marvis_speech_create(job->session, &settings, &job->speech, err);
+    if (status == MARVIS_OK && job->resume.path) status = resume(job, &settings, err);
     r->voice = job->voice.path;
     r->voice_s = job->voice.seconds;
     r->voice_load_s = job->voice.prepare_s;
@@ -87,55 +190,102 @@ static marvis_status start_session(say_job *job, marvis_error *err) {
     return status;
 }
 
-static void show_progress(say_job *job, double start) {
-    say_result *r = &job->result;
-    if (!job->progress.enabled) return;
-    marvis_session_timing_get(job->session, &r->timing);
-    progress_update(&job->progress, r->n_frames, r->seconds, platform_seconds() - start,
-                    r->timing.first_pcm_s);
+/* The words of a piece that has been begun go into the statistics, up to MOST_TEXT bytes. */
+static marvis_status note_text(say_result *r, const marvis_speech_info *info, marvis_error *err) {
+    static const char *const between[] = {" ", "\n\n"};
+    const char *gap = r->text_len ? between[r->info.ends_paragraph != 0] : "";
+    size_t n_gap = strlen(gap), n = info->text_len_bytes;
+    if (r->text_len + n_gap + n > MOST_TEXT) return MARVIS_OK;
+    char *text = realloc(r->text, r->text_len + n_gap + n + 1);
+    if (!text) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    memcpy(text + r->text_len, gap, n_gap);
+    memcpy(text + r->text_len + n_gap, info->text, n);
+    r->text = text;
+    r->text_len += n_gap + n;
+    return MARVIS_OK;
 }
 
-/* Steps until the session stops, and writes every chunk. */
+static marvis_status note(say_job *job, double start, marvis_error *err) {
+    say_result *r = &job->result;
+    marvis_speech_info info = {.struct_size = sizeof info};
+    marvis_status status = MARVIS_OK;
+    marvis_speech_info_get(job->speech, &info);
+    if (info.n_pieces > r->info.n_pieces) status = note_text(r, &info, err);
+    r->info = info;
+    r->timing = info.timing;
+    r->n_frames = info.n_frames;
+    r->seconds = (double)info.n_samples / marvis_model_sample_rate(job->loaded.model);
+    if (!job->progress.enabled) return status;
+    job->progress.done =
+        info.n_pieces > 1 && job->text.size > 0 ? (double)info.begin / (double)job->text.size : 0;
+    if (job->progress.done > 0 && job->progress.begun <= 0) {
+        job->progress.begun = job->progress.done;
+        job->progress.begun_s = platform_seconds() - start;
+    }
+    progress_update(&job->progress, (int)r->n_frames, r->seconds, platform_seconds() - start,
+                    r->timing.first_pcm_s);
+    return status;
+}
+
+/* More text for the speech: waits for it. */
+static marvis_status feed(say_job *job, marvis_error *err) {
+    const char *bytes;
+    size_t n;
+    marvis_status status = say_text_next(&job->text, &bytes, &n, err);
+    if (status != MARVIS_OK) return status;
+    if (n > 0) return marvis_speech_push_text(job->speech, bytes, n, err);
+    if (job->text.ended) marvis_speech_end(job->speech);
+    return MARVIS_OK;
+}
+
+/* Steps until the speech is over, and writes every chunk. */
 static marvis_status step_all(say_job *job, double start, marvis_error *err) {
     say_result *r = &job->result;
-    double rate = marvis_model_sample_rate(job->loaded.model);
-    size_t n_samples = 0;
     for (;;) {
         marvis_chunk chunk;
-        marvis_status status = marvis_session_step(job->session, &chunk, err);
+        marvis_status status = marvis_speech_step(job->speech, &chunk, err);
+        if (status == MARVIS_OK) status = note(job, start, err);
+        if (status == MARVIS_OK) status = say_resume_save(&job->resume, job->speech, err);
         if (status != MARVIS_OK) return status;
-        r->stop = chunk.stop;
-        if (chunk.stop != MARVIS_STOP_NONE) return MARVIS_OK;
-        n_samples += (size_t)chunk.n_samples;
-        r->n_frames += chunk.n_frames;
-        r->seconds = (double)n_samples / rate;
-        status = audio_writer_write(job->audio, chunk.pcm, (size_t)chunk.n_samples, err);
+        if (chunk.stop == MARVIS_STOP_TEXT) {
+            status = feed(job, err);
+        } else if (chunk.stop != MARVIS_STOP_NONE) {
+            r->stop = chunk.stop;
+            return MARVIS_OK;
+        } else {
+            status = job->sink.write(job->sink.ctx, chunk.pcm, (size_t)chunk.n_samples, err);
+        }
         if (status != MARVIS_OK) return status;
-        show_progress(job, start);
     }
+}
+
+static marvis_status nothing_said(say_job *job, marvis_error *err) {
+    say_result *r = &job->result;
+    if (r->stop == MARVIS_STOP_EOS && r->info.n_pieces == 0) {
+        job->text.failed = true;
+        return say_text_empty(&job->text, err);
+    }
+    return app_fail(err, MARVIS_ERR_INTERNAL, "%s; nothing was written",
+                    r->stop == MARVIS_STOP_CANCELLED
+                        ? "cancelled before the first frame"
+                        : "the model ended before it had said anything; try another --seed");
 }
 
 static marvis_status speak(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
     const marvis_model *model = job->loaded.model;
     double start = platform_seconds();
-    marvis_status status;
-    status = audio_writer_start(job->audio, marvis_model_sample_rate(model), err);
+    marvis_status status = job->sink.start(job->sink.ctx, marvis_model_sample_rate(model), err);
     if (status == MARVIS_OK) {
         cli_cancel_on_signal(job->session);
         status = step_all(job, start, err);
         cli_cancel_on_signal(NULL);
     }
     progress_clear(&job->progress);
-    if (status == MARVIS_OK && r->n_frames == 0)
-        return app_fail(err, MARVIS_ERR_INTERNAL, "%s; nothing was written",
-                        r->stop == MARVIS_STOP_CANCELLED
-                            ? "cancelled before the first frame"
-                            : "the model ended before it had said anything; try another --seed");
-    if (status == MARVIS_OK) status = audio_writer_finish(job->audio, err);
+    if (status == MARVIS_OK && r->n_frames == 0) return nothing_said(job, err);
+    bool stays = job->resume.path && r->stop == MARVIS_STOP_CANCELLED;
+    if (status == MARVIS_OK && !stays) status = job->sink.finish(job->sink.ctx, err);
     r->wall_s = platform_seconds() - start;
-    marvis_session_timing_get(job->session, &r->timing);
-    r->runaway = marvis_session_runaway(job->session);
     return status;
 }
 
@@ -147,15 +297,15 @@ static int say(say_job *job) {
     bool quiet = cli_given(call, CLI_QUIET);
     marvis_error err;
 
-    if (check_call(call, &err) != MARVIS_OK || read_text(job, &err) != MARVIS_OK)
+    if (check_call(call, &err) != MARVIS_OK || say_text_open(&job->text, call, &err) != MARVIS_OK)
         return cli_fail(&err, true);
     if (open_outputs(job, &err) != MARVIS_OK) return cli_fail(&err, false);
     if (cli_load(call, cli_text(call, CLI_MODEL), CLI_NEEDS_CODEC | CLI_NEEDS_TOKENIZER,
                  &job->loaded, &err) != MARVIS_OK)
         return cli_fail(&err, true);
     progress_init(&job->progress, !quiet);
-    if (start_session(job, &err) != MARVIS_OK) return cli_fail(&err, true);
-    if (speak(job, &err) != MARVIS_OK) return cli_fail(&err, false);
+    if (start_speech(job, &err) != MARVIS_OK) return cli_fail(&err, true);
+    if (speak(job, &err) != MARVIS_OK) return cli_fail(&err, job->text.failed);
     if (!quiet) {
         say_print_warning(r);
         say_print_summary(r);
@@ -163,23 +313,29 @@ static int say(say_job *job) {
     if (job->stats.fd >= 0 && say_write_stats(r, &job->stats, &err) != MARVIS_OK)
         return cli_fail(&err, false);
     if (r->stop == MARVIS_STOP_CANCELLED) {
-        cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
-                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
+        if (job->resume.path)
+            cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
+        else
+            cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
+                         strcmp(r->output, "-") == 0 ? "standard output" : r->output);
         return CLI_FAILED;
     }
     return CLI_DONE;
 }
 
 int say_run(const cli_call *call) {
-    say_job job = {.call = call, .stats = OUT_FILE_CLOSED};
+    say_job job = {
+        .call = call, .stats = OUT_FILE_CLOSED, .text = {.fd = -1}, .resume = {.fd = -1}};
     int exit_status;
     if (cli_given(call, CLI_DRY_RUN)) return normalize_run(call);
-    job.result.timing.struct_size = sizeof job.result.timing;
     exit_status = say(&job);
+    marvis_speech_destroy(&job.speech);
     marvis_session_destroy(&job.session);
     cli_unload(&job.loaded);
     audio_writer_destroy(&job.audio);
+    say_resume_close(&job.resume);
     out_file_discard(&job.stats);
-    free(job.text);
+    say_text_close(&job.text);
+    free(job.result.text);
     return exit_status;
 }

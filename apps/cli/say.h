@@ -2,6 +2,7 @@
 #ifndef APPS_CLI_SAY_H
 #define APPS_CLI_SAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/options.h"
@@ -10,15 +11,16 @@
 
 /* What was asked for, what it was done with, and what came of it. */
 typedef struct say_result {
-    const char *text; /* borrowed, [text_len] */
+    char *text; /* owned [text_len]: what was spoken, or its beginning */
     size_t text_len;
     const char *model;  /* as given, or NULL: the built-in voice */
     const char *output; /* as given */
     marvis_session_settings settings;
-    int n_frames;
+    marvis_speech_info info; /* its text is not valid */
+    bool resumed;            /* it went on from an earlier call */
+    int64_t n_frames;
     double seconds; /* of speech */
     marvis_stop stop;
-    marvis_runaway runaway; /* what the guard saw */
     double load_s;
     double wall_s; /* from the first step to the last sample written */
     marvis_session_timing timing;

@@ -51,6 +51,13 @@ static json_t *settings_json(const marvis_session_settings *s) {
                      json_short(s->eos_bias));
 }
 
+/* The pieces of the text: of this call, where it went on from an earlier one. */
+static json_t *pieces_json(const marvis_speech_info *info) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "spoken", (json_int_t)info->n_pieces, "retries",
+                     (json_int_t)info->n_retries, "runaway", (json_int_t)info->n_runaway, "cap",
+                     (json_int_t)info->n_cap, "early", (json_int_t)info->n_early);
+}
+
 static json_t *result_json(const say_result *r) {
     json_t *rtf = r->seconds > 0 ? json_real(r->wall_s / r->seconds) : json_null();
     json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
@@ -59,17 +66,18 @@ static json_t *result_json(const say_result *r) {
                              "seconds", r->voice_s, "load_s", r->voice_load_s)
                  : json_null();
     return json_pack(
-        "{s:o, s:s, s:s, s:I, s:i, s:i, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
-        " s:I, s:s, s:o, s:o, s:i, s:s}",
+        "{s:o, s:s, s:s, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
+        " s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b}",
         "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
         "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
-        "n_frames", r->n_frames, "seconds", r->seconds, "stop", marvis_stop_text(r->stop), "load_s",
-        r->load_s, "first_audio_s", first, "wall_s", r->wall_s, "rtf", rtf, "prefill_s",
-        r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s", r->timing.depth_s,
-        "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
-        (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
+        "n_frames", (json_int_t)r->n_frames, "seconds", r->seconds, "stop",
+        marvis_stop_text(r->stop), "load_s", r->load_s, "first_audio_s", first, "wall_s", r->wall_s,
+        "rtf", rtf, "prefill_s", r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s",
+        r->timing.depth_s, "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu,
+        "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
         settings_json(&r->settings), "voice", voice, "n_reused", r->timing.n_reused, "runaway",
-        marvis_runaway_text(r->runaway));
+        marvis_runaway_text(r->info.runaway), "pieces", pieces_json(&r->info), "resumed",
+        r->resumed);
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {
@@ -94,6 +102,13 @@ void say_print_summary(const say_result *r) {
 }
 
 void say_print_warning(const say_result *r) {
+    const marvis_speech_info *info = &r->info;
+    if (info->n_pieces > 1 && info->n_runaway + info->n_cap + info->n_early > 0)
+        cli_complain("warning: of %lld pieces of the text, %lld did not end by themselves and %lld "
+                     "ended far too early; try another --seed",
+                     (long long)info->n_pieces, (long long)(info->n_runaway + info->n_cap),
+                     (long long)info->n_early);
+    if (info->n_pieces > 1 && r->stop != MARVIS_STOP_CAP) return;
     if (r->stop == MARVIS_STOP_CAP)
         cli_complain("warning: cut off after %.1f s, before the model had ended; "
                      "--max-seconds sets the limit",
@@ -101,7 +116,7 @@ void say_print_warning(const say_result *r) {
     if (r->stop == MARVIS_STOP_RUNAWAY)
         cli_complain("warning: stopped after %.1f s, as the speech %s; try another --seed",
                      r->seconds,
-                     r->runaway == MARVIS_RUNAWAY_REPEATS   ? "went on repeating itself"
-                     : r->runaway == MARVIS_RUNAWAY_SILENCE ? "went on in silence"
-                                                            : "was far too long for its text");
+                     info->runaway == MARVIS_RUNAWAY_REPEATS   ? "went on repeating itself"
+                     : info->runaway == MARVIS_RUNAWAY_SILENCE ? "went on in silence"
+                                                               : "was far too long for its text");
 }

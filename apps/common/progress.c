@@ -1,6 +1,7 @@
 /* progress.c - see progress.h. */
 #include "common/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "common/platform.h"
@@ -17,6 +18,11 @@ void progress_update(progress *p, int n_frames, double audio_s, double wall_s, d
     width = snprintf(line, sizeof line,
                      "%d frames, %.1f s of speech, real-time factor %.2f, first audio %.2f s",
                      n_frames, audio_s, audio_s > 0 ? wall_s / audio_s : 0.0, first_s);
+    if (p->done > p->begun && p->begun > 0 && width < (int)sizeof line) {
+        double left = (wall_s - p->begun_s) / (p->done - p->begun) * (1 - p->done);
+        width += snprintf(line + width, sizeof line - (size_t)width, ", %.0f %%, %.0f:%02.0f left",
+                          100 * p->done, floor(left / 60), floor(fmod(left, 60)));
+    }
     /* Blanks instead of an escape sequence: good on any terminal. */
     fprintf(stderr, "\r%-*s", p->width, line);
     fflush(stderr);

@@ -7,8 +7,11 @@
 
 typedef struct progress {
     bool enabled;
-    double last_s; /* clock at the last drawing */
-    int width;     /* columns now on the line */
+    double last_s;  /* clock at the last drawing */
+    int width;      /* columns now on the line */
+    double done;    /* of all that is to be spoken, 0..1; 0: not known */
+    double begun;   /* `done` when the clock was at begun_s, to tell how long the rest takes */
+    double begun_s; /* of wall_s */
 } progress;
 
 void progress_init(progress *p, bool enabled);

@@ -23,12 +23,19 @@ static int weight_of(uint32_t cp) {
     return cp < 0x1100 ? 2 : 4; /* alphabets, and scripts that write syllables or words */
 }
 
-static double weigh(const char *text, size_t len) {
-    double sum = 0;
+/* What a text counts: at most, and as its letters, digits and spaces alone. */
+typedef struct weight {
+    double most, plain;
+} weight;
+
+static weight weigh(const char *text, size_t len) {
+    weight sum = {0};
     for (size_t i = 0; i < len;) {
         uint32_t cp;
         i += mv_utf8_decode(text + i, len - i, &cp);
-        sum += weight_of(cp);
+        int most = weight_of(cp);
+        sum.most += most;
+        sum.plain += most < 6 || (cp >= '0' && cp <= '9');
     }
     return sum;
 }
@@ -41,13 +48,14 @@ static int frames_of(double seconds, double frame_s) {
 mv_length mv_session_length(const marvis_session *s) {
     double frame_s =
         (double)marvis_model_frame_samples(s->model) / marvis_model_sample_rate(s->model);
-    double letters = weigh(s->text, s->text_len), pace = USUAL_PACE;
+    weight text = weigh(s->text, s->text_len);
+    double pace = USUAL_PACE;
     double heard_s = (double)(s->voice.n_frames + s->tail.n_frames) * frame_s;
-    double heard = weigh(s->voice.text, s->voice.text_len);
-    if (s->tail.n_frames) heard += weigh(s->tail.text, s->tail.text_len);
+    double heard = weigh(s->voice.text, s->voice.text_len).plain;
+    if (s->tail.n_frames) heard += weigh(s->tail.text, s->tail.text_len).plain;
     if (heard_s > 0) pace = fmin(fmax(heard / heard_s, SLOWEST_PACE), FASTEST_PACE);
-    double expected = letters / pace;
-    return (mv_length){.expected = frames_of(expected, frame_s),
-                       .late = frames_of(2 + 1.5 * expected, frame_s),
-                       .limit = frames_of(4 + 3 * expected, frame_s)};
+    double most = text.most / pace;
+    return (mv_length){.expected = frames_of(text.plain / pace, frame_s),
+                       .late = frames_of(2 + 1.5 * most, frame_s),
+                       .limit = frames_of(4 + 3 * most, frame_s)};
 }

@@ -1,0 +1,167 @@
+/* say_text.c - see say_text.h. */
+#include "cli/say_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/text_file.h"
+
+static marvis_status cannot_read(say_text *t, int error, marvis_error *err) {
+    t->failed = true;
+    return app_fail(err, error == ENOENT ? MARVIS_ERR_NOT_FOUND : MARVIS_ERR_IO,
+                    "%s: cannot be read: %s", t->name, strerror(error));
+}
+
+/* One read; *n 0 at the end and after a signal. */
+static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, marvis_error *err) {
+    ssize_t got = read(t->fd, to, size);
+    *n = 0;
+    if (got < 0 && errno == EINTR) return MARVIS_OK;
+    if (got < 0) return cannot_read(t, errno, err);
+    t->ended = got == 0;
+    *n = (size_t)got;
+    return MARVIS_OK;
+}
+
+static void drop_mark(say_text *t) {
+    t->mark = t->n >= 3 && memcmp(t->block, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    t->at = t->mark;
+}
+
+marvis_status say_text_empty(const say_text *t, marvis_error *err) {
+    if (!t->any) return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", t->name);
+    return app_fail(err, MARVIS_ERR_INPUT,
+                    "%s: nothing in it is spoken, only emoji, signs or markup; "
+                    "'marvis say --no-normalize' takes it as it is",
+                    t->name);
+}
+
+/* Of a text that is there as a whole. */
+static marvis_status check_whole(say_text *t, const char *text, size_t n, bool normalize,
+                                 marvis_error *err) {
+    char *spoken;
+    size_t n_spoken;
+    t->any = !text_is_blank(text, n);
+    if (!t->any) return say_text_empty(t, err);
+    if (!normalize) return MARVIS_OK;
+    marvis_status status = marvis_normalize(text, n, &spoken, &n_spoken, err);
+    if (status != MARVIS_OK) return status;
+    marvis_free(spoken);
+    return n_spoken ? MARVIS_OK : say_text_empty(t, err);
+}
+
+/* Of a file the beginning is looked at before a model is loaded: often it is all of it. */
+static marvis_status read_head(say_text *t, bool normalize, marvis_error *err) {
+    while (t->n < SAY_TEXT_BLOCK && !t->ended) {
+        size_t n;
+        marvis_status status = read_some(t, t->block + t->n, SAY_TEXT_BLOCK - t->n, &n, err);
+        if (status != MARVIS_OK) return status;
+        t->n += n;
+    }
+    drop_mark(t);
+    if (t->ended) return check_whole(t, t->block + t->at, t->n - t->at, normalize, err);
+    t->any = !text_is_blank(t->block + t->at, t->n - t->at);
+    return MARVIS_OK;
+}
+
+marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err) {
+    const char *file = cli_text(call, CLI_FILE), *given = call->positionals[0];
+    bool normalize = !cli_given(call, CLI_NO_NORMALIZE);
+    struct stat st;
+    *t = (say_text){.fd = -1, .size = -1, .name = "TEXT"};
+    if (file && given) return app_fail(err, MARVIS_ERR_CALL, "TEXT and --file: give one of them");
+    if (!file && !given)
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "TEXT is missing; give a text, - for standard input, or --file FILE");
+    t->block = malloc(SAY_TEXT_BLOCK);
+    if (!t->block) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    if (!file && strcmp(given, "-") != 0) {
+        t->argument = given;
+        t->size = (int64_t)strlen(given);
+        return check_whole(t, given, strlen(given), normalize, err);
+    }
+    bool is_stdin = !file || strcmp(file, "-") == 0;
+    t->name = is_stdin ? "standard input" : file;
+    t->lines = !file;
+    t->owns_fd = !is_stdin;
+    t->fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    if (t->fd < 0)
+        return app_fail(err, errno == ENOENT ? MARVIS_ERR_NOT_FOUND : MARVIS_ERR_IO,
+                        "%s: cannot be opened: %s", t->name, strerror(errno));
+    bool regular = fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (regular) t->size = (int64_t)st.st_size;
+    return regular || !is_stdin ? read_head(t, normalize, err) : MARVIS_OK;
+}
+
+marvis_status say_text_next(say_text *t, const char **bytes, size_t *n, marvis_error *err) {
+    *n = 0;
+    if (t->argument) {
+        *bytes = t->argument;
+        *n = strlen(t->argument);
+        t->argument += *n;
+        t->ended = *n == 0;
+        return MARVIS_OK;
+    }
+    if (t->at == t->n && !t->ended) {
+        bool first = t->n == 0;
+        t->at = t->n = 0;
+        marvis_status status = read_some(t, t->block, SAY_TEXT_BLOCK, &t->n, err);
+        if (status != MARVIS_OK) return status;
+        if (first) drop_mark(t);
+        t->any = t->any || !text_is_blank(t->block + t->at, t->n - t->at);
+    }
+    *bytes = t->block + t->at;
+    *n = t->n - t->at;
+    t->at = t->n;
+    return MARVIS_OK;
+}
+
+marvis_status say_text_seek(say_text *t, uint64_t offset, marvis_error *err) {
+    if (t->argument) {
+        size_t n = strlen(t->argument);
+        t->argument += offset < n ? (size_t)offset : n;
+        return MARVIS_OK;
+    }
+    if (lseek(t->fd, (off_t)(offset + t->mark), SEEK_SET) < 0) return cannot_read(t, errno, err);
+    t->at = t->n = SAY_TEXT_BLOCK; /* nothing is left of the beginning, and no mark comes */
+    t->ended = false;
+    return MARVIS_OK;
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t add_to_hash(uint64_t hash, const char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+marvis_status say_text_hash(say_text *t, uint64_t *hash, marvis_error *err) {
+    char *buffer;
+    off_t at = 0;
+    ssize_t n = 0;
+    *hash = 0xcbf29ce484222325u;
+    if (t->argument) {
+        *hash = add_to_hash(*hash, t->argument, strlen(t->argument));
+        return MARVIS_OK;
+    }
+    buffer = malloc(SAY_TEXT_BLOCK);
+    if (!buffer) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    while ((n = pread(t->fd, buffer, SAY_TEXT_BLOCK, at)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n < 0) continue;
+        *hash = add_to_hash(*hash, buffer, (size_t)n);
+        at += n;
+    }
+    free(buffer);
+    return n < 0 ? cannot_read(t, errno, err) : MARVIS_OK;
+}
+
+void say_text_close(say_text *t) {
+    if (t->owns_fd && t->fd >= 0) close(t->fd);
+    free(t->block);
+    *t = (say_text){.fd = -1};
+}

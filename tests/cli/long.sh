@@ -1,0 +1,115 @@
+# shellcheck shell=sh disable=SC2154
+# long.sh - marvis say with text that is more than a piece: files of any size, lines as they arrive,
+# an interrupted speech that goes on. Run by run.sh.
+
+m=$models/m
+stat_of() { "$tool" json stats.json "$1"; }
+size() { wc -c < "$1" | tr -d ' '; }
+
+# m speaks 5 frames whatever the text, and every piece of it.
+first='It was a bright cold day in April, and the clocks were striking.'
+second='The hall smelt of boiled cabbage and of old rag mats, as ever.'
+printf '%s\n\n%s\n' "$first" "$second" > book.txt
+works 'a file of two paragraphs' say --model "$m" -q -o a.wav --stats stats.json --retries 0 \
+    -f book.txt
+is 'two paragraphs: pieces' 2 "$(stat_of pieces.spoken)"
+is 'two paragraphs: frames' 10 "$(stat_of n_frames)"
+is 'two paragraphs: a pause between them' "wav 24000 1 $((10 * 1920 + 9600))" \
+    "$("$tool" audio a.wav)"
+works 'no pause' say --model "$m" -q -o b.wav --stats stats.json --retries 0 --paragraph-pause 0 \
+    -f book.txt
+is 'no pause: frames alone' "wav 24000 1 $((10 * 1920))" "$("$tool" audio b.wav)"
+works 'a longer pause' say --model "$m" -q -o b.wav --retries 0 --paragraph-pause 1000 -f book.txt
+is 'a longer pause' "wav 24000 1 $((10 * 1920 + 24000))" "$("$tool" audio b.wav)"
+printf '\357\273\277%s\r\n\r\n%s' "$first" "$second" > mark.txt
+works 'a byte order mark' say --model "$m" -q -o b.wav --retries 0 -f mark.txt
+same 'a byte order mark, other line ends: the same' a.wav b.wav
+
+# Seeds: at random, so that all pieces differ.
+r() { # FILE ARGUMENT...
+    file=$1
+    shift
+    run "$marvis" say --model "$models/endless" -q --temperature 50 --codebooks 2 --retries 0 --seed 3 -o "$file" "$@"
+    [ "$status" -eq 0 ] || fail "speaking $file" "exit status $status"
+}
+i=0
+while [ $i -lt 5 ]; do
+    i=$((i + 1))
+    printf 'A %s of it. Words in it.\n\n' "$i"
+done > long.txt
+r whole.wav -f long.txt --stats stats.json
+is 'many paragraphs: pieces' 5 "$(stat_of pieces.spoken)"
+is 'many paragraphs: the words' 1 "$(stat_of text | grep -c 'A one of it. Words in it.')"
+r pieces.wav -f long.txt --chunk-frames 1
+same 'any chunks: the same' whole.wav pieces.wav
+(
+    while IFS= read -r line; do
+        echo "$line"
+        sleep 0.01
+    done < book.txt
+) | "$marvis" say --model "$m" -q -o lines.wav --stats stats.json --retries 0 -
+is 'lines from a pipe' 0 $?
+is 'lines from a pipe: the first clause, its rest, the second line' 3 "$(stat_of pieces.spoken)"
+"$marvis" say --model "$m" -q -o direct.wav --retries 0 - < book.txt
+same 'lines from a file: the same' lines.wav direct.wav
+
+# ---- interrupted --------------------------------------------------------------------------------
+for extension in wav flac raw; do
+    r "whole.$extension" -f long.txt
+    rm -f "cut.$extension" "cut.$extension.resume" "cut.$extension.partial"
+    "$tool" interruptible "$marvis" say --model "$models/endless" -q --temperature 50 --codebooks 2 --retries 0 --seed 3 \
+        --resume -o "cut.$extension" -f long.txt 2> "$temp/err" &
+    pid=$!
+    while kill -0 $pid 2> /dev/null; do
+        [ -s "cut.$extension.resume" ] && break
+    done
+    signal=INT
+    [ $extension = raw ] && signal=KILL
+    kill -s $signal $pid 2> /dev/null
+    wait $pid 2> /dev/null
+    if [ -e "cut.$extension" ]; then
+        skip "$extension: over before it was interrupted"
+        continue
+    fi
+    is "$extension: a state is left" 1 "$(test -s "cut.$extension.resume" && echo 1)"
+    r "cut.$extension" --resume -f long.txt --stats stats.json
+    same "$extension: the same samples as without" "cut.$extension" "whole.$extension"
+    is "$extension: it went on" true "$(stat_of resumed | tr 'TF' 'tf')"
+    is "$extension: nothing else is left" '' "$(listing | grep -e resume -e partial)"
+done
+r again.wav --resume -f long.txt
+same 'not interrupted: the same' again.wav whole.wav
+is 'not interrupted: nothing is left' '' "$(listing | grep -e resume -e partial)"
+
+# A state that belongs to something else.
+"$tool" interruptible "$marvis" say --model "$models/endless" -q --temperature 50 --codebooks 2 --retries 0 --seed 3 --resume \
+    -o cut.wav -f long.txt 2> "$temp/err" &
+pid=$!
+rm -f cut.wav
+while kill -0 $pid 2> /dev/null; do
+    [ -s cut.wav.resume ] && break
+done
+kill -s KILL $pid 2> /dev/null
+wait $pid 2> /dev/null
+if [ -s cut.wav.resume ]; then
+    go_on() { # WORDS ARGUMENT...
+        words=$1
+        shift
+        fails 2 "$words" say --model "$models/endless" --temperature 50 --codebooks 2 --retries 0 -o cut.wav --resume "$@"
+    }
+    go_on 'another text' -f book.txt
+    go_on 'another seed' -f long.txt --seed 4
+    go_on 'another settings' -f long.txt --seed 3 --paragraph-pause 7
+    cp cut.wav.partial kept.partial
+    : > cut.wav.partial
+    go_on 'holds less than' -f long.txt --seed 3
+    mv kept.partial cut.wav.partial
+    cp cut.wav.resume kept.resume
+    echo '{"what": 3' > cut.wav.resume
+    go_on 'cut.wav.resume: damaged' -f long.txt --seed 3
+    mv kept.resume cut.wav.resume
+    r cut.wav --resume -f long.txt
+    same 'refused, and then gone on with' cut.wav whole.wav
+else
+    skip 'over before it was killed'
+fi

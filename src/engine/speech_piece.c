@@ -150,10 +150,12 @@ marvis_status mv_speech_begin_piece(marvis_speech *sp, int attempt, marvis_error
     mv_session_restart(s, seed_of(sp, attempt));
     s->settings.max_frames = sp->piece_frames;
     MV_TRY(marvis_session_push_text(s, sp->text, sp->text_len, err));
-    s->tail = (mv_tail){sp->tail_text, sp->tail_len, sp->tail_codes, sp->n_tail};
+    /* another attempt is not to go wrong by the same tail */
+    yes = attempt == 0 && sp->n_tail > 0;
+    if (yes) s->tail = (mv_tail){sp->tail_text, sp->tail_len, sp->tail_codes, sp->n_tail};
     s->settings.max_frames = most_frames(sp);
-    if (sp->n_tail) MV_TRY(fits(s, &yes, err));
-    if (!yes) {
+    if (yes) MV_TRY(fits(s, &yes, err));
+    if (!yes && sp->n_tail) {
         s->tail = (mv_tail){0};
         sp->fade_from = sp->last; /* the codec does not go on from what was heard */
         sp->n_fade = 0;

@@ -228,8 +228,8 @@ typedef struct marvis_session_settings {
 } marvis_session_settings;
 
 /* Fills settings with the model's defaults: its generation_config where it has one, else
- * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; no eos_bias; chunks of 8 frames; old turns go;
- * seed 0. */
+ * temperature 0.9 and top-k 50; all codebooks; 90 s; guard on; no eos_bias; chunks of 8 frames; old
+ * turns go; seed 0. */
 MARVIS_API void marvis_session_settings_init(marvis_session_settings *settings,
                                              const marvis_model *model);
 
@@ -331,9 +331,9 @@ MARVIS_API size_t marvis_session_n_turns(const marvis_session *session, size_t *
  * marvis_session_reset; an utterance that has not ended is over then.
  *
  * n_heard: frames of it that were heard, when it was interrupted; SIZE_MAX or anything beyond what
- * was spoken is all. 0: nothing was heard, and no turn is made. text [len_bytes]: the words of these
- * frames; NULL: the utterance's own, cut behind the last word whose middle was heard. That is an
- * estimate: letters are taken for evenly long, over the frames spoken where the model ended by
+ * was spoken is all. 0: nothing was heard, and no turn is made. text [len_bytes]: the words of
+ * these frames; NULL: the utterance's own, cut behind the last word whose middle was heard. That is
+ * an estimate: letters are taken for evenly long, over the frames spoken where the model ended by
  * itself, else over what the text would take at the voice's pace (15 characters a second without
  * one). *len_kept (may be NULL) is the length of the turn's text, a beginning of the text given or
  * pushed. Of a turn whose text was not cut all that stands in the cache is used again; the result
@@ -538,7 +538,8 @@ typedef struct marvis_speech_settings {
 } marvis_speech_settings;
 
 /* The session's seed; normalised; paragraphs by empty lines; no early first piece; 240 characters;
- * a tail of 16 s; no pause in a paragraph, 400 ms between two; nothing held; one retry; no limit. */
+ * a tail of 16 s; no pause in a paragraph, 400 ms between two; nothing held; one retry; no limit.
+ */
 MARVIS_API void marvis_speech_settings_init(marvis_speech_settings *settings,
                                             const marvis_session *session);
 

@@ -428,7 +428,8 @@ static void speech_longer_than_its_text_is_a_runaway(void **state) {
     static const struct {
         const char *text;
         int letters, plain;
-    } cases[] = {{"hello", 5, 5}, {"Oh", 4, 2}, {" a. ", 9, 3}, {"7", 6, 1}, {"\xc3\xa9\xe4\xbd\xa0", 6, 2}};
+    } cases[] = {
+        {"hello", 5, 5}, {"Oh", 4, 2}, {" a. ", 9, 3}, {"7", 6, 1}, {"\xc3\xa9\xe4\xbd\xa0", 6, 2}};
     enum { N_CASES = sizeof cases / sizeof *cases };
     automaton a = plain();
     a.max_positions = 8192;

@@ -141,6 +141,12 @@ static const option_row options[CLI_N_OPTIONS] = {
                           "give the model the text as it is: digits, signs, markup and all"},
     [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, SPOKEN,
                      "print what would be spoken, and speak nothing"},
+    [CLI_PLAY] =
+        {"--play", 0, FLAG, NULL, 0, 0, CMD_SAY,
+         "play the speech on the sound card, while it is made; with -o it is written, too"},
+    [CLI_DEVICE] = {"--device", 0, TEXT, "NAME", 0, 0, CMD_SAY,
+                    "sound card to play on: its number or a part of its name (default: the "
+                    "system's)"},
     [CLI_RESUME] = {"--resume", 0, FLAG, NULL, 0, 0, CMD_SAY,
                     "keep what is spoken when the work is interrupted, and go on from it: give it "
                     "from the first call on"},

@@ -54,6 +54,8 @@ typedef enum cli_option_id {
     CLI_NO_NORMALIZE,
     CLI_DRY_RUN,
     CLI_RESUME,
+    CLI_PLAY,
+    CLI_DEVICE,
     CLI_THREADS,
     CLI_CPU,
     CLI_STATS,

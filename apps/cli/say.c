@@ -29,6 +29,7 @@ typedef struct say_job {
     audio_writer *audio; /* NULL with --resume */
     say_resume resume;
     say_sink sink;
+    say_player player; /* with --play */
     out_file stats;
     cli_loaded loaded;
     marvis_session *session;
@@ -45,16 +46,21 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
     if (cli_given(call, CLI_GREEDY) &&
         (cli_given(call, CLI_TEMPERATURE) || cli_given(call, CLI_DEPTH_TEMPERATURE)))
         return app_fail(err, MARVIS_ERR_CALL, "--greedy and a temperature: give one of them");
-    if (!output)
+    if (!output && !cli_given(call, CLI_PLAY))
         return app_fail(err, MARVIS_ERR_CALL,
-                        "--output is missing; give -o FILE, or -o - for standard output");
-    if (stats && out_file_same(stats, output)) {
+                        "--output is missing; give -o FILE, -o - for standard output, or --play");
+    if (cli_given(call, CLI_DEVICE) && !cli_given(call, CLI_PLAY))
+        return app_fail(err, MARVIS_ERR_CALL, "--device without --play: give both");
+    if (!output && (cli_given(call, CLI_RESUME) || cli_given(call, CLI_FORMAT)))
+        return app_fail(err, MARVIS_ERR_CALL, "%s is of a file: give -o FILE, too",
+                        cli_given(call, CLI_RESUME) ? "--resume" : "--format");
+    if (stats && output && out_file_same(stats, output)) {
         bool to_stdout = strcmp(stats, "-") == 0 || strcmp(output, "-") == 0;
         return app_fail(err, MARVIS_ERR_CALL,
                         "--stats %s and --output %s are the same file%s; give two", stats, output,
                         to_stdout ? ", standard output" : "");
     }
-    if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
+    if (output && strcmp(output, "-") == 0 && isatty(STDOUT_FILENO))
         return app_fail(err, MARVIS_ERR_CALL,
                         "standard output is a terminal; redirect it or give -o FILE");
     if (cli_given(call, CLI_RESUME) && !cli_text(call, CLI_FILE) && call->positionals[0] &&
@@ -69,9 +75,12 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
 static marvis_status open_outputs(say_job *job, marvis_error *err) {
     const char *path = cli_text(job->call, CLI_OUTPUT), *stats = cli_text(job->call, CLI_STATS);
     audio_format format;
-    marvis_status status = audio_format_choose(path, cli_text(job->call, CLI_FORMAT), &format, err);
+    marvis_status status = MARVIS_OK;
     job->result.output = path;
-    if (status == MARVIS_OK && cli_given(job->call, CLI_RESUME)) {
+    if (path) status = audio_format_choose(path, cli_text(job->call, CLI_FORMAT), &format, err);
+    if (!path) {
+        job->result.output = "the sound card";
+    } else if (status == MARVIS_OK && cli_given(job->call, CLI_RESUME)) {
         status = say_resume_open(&job->resume, path, format, err);
         job->sink = say_resume_sink(&job->resume);
     } else if (status == MARVIS_OK) {
@@ -79,6 +88,10 @@ static marvis_status open_outputs(say_job *job, marvis_error *err) {
         job->sink = say_sink_audio(job->audio);
     }
     if (status == MARVIS_OK && stats) status = out_file_open(&job->stats, stats, err);
+    if (cli_given(job->call, CLI_PLAY)) {
+        job->player = (say_player){.device = cli_text(job->call, CLI_DEVICE), .also = job->sink};
+        job->sink = say_sink_player(&job->player);
+    }
     return status;
 }
 
@@ -102,16 +115,16 @@ static marvis_status choose_settings(say_job *job, int64_t *max_frames, marvis_e
     return MARVIS_OK;
 }
 
-/* A file gets whole pieces, so that one that went wrong can be spoken again; a pipe gets them at
- * once. From a pipe the first clause is spoken as soon as it is there. */
+/* A file gets whole pieces, so that one that went wrong can be spoken again; a pipe and the sound
+ * card get them at once. From a pipe the first clause is spoken as soon as it is there. */
 static void speech_settings(const say_job *job, int64_t max_frames, marvis_speech_settings *s) {
     const cli_call *call = job->call;
     marvis_speech_settings_init(s, job->session);
     s->normalize = !cli_given(call, CLI_NO_NORMALIZE);
     s->lines = job->text.lines;
     s->first_chars = job->text.lines ? FIRST_CHARS : 0;
-    s->hold =
-        job->result.settings.guard && strcmp(job->result.output, "-") != 0 && !job->text.lines;
+    s->hold = job->result.settings.guard && strcmp(job->result.output, "-") != 0 &&
+              !cli_given(call, CLI_PLAY) && !job->text.lines;
     s->retries = cli_integer(call, CLI_RETRIES, s->retries);
     s->tail_s = cli_number(call, CLI_TAIL_SECONDS, s->tail_s);
     s->sentence_pause_ms = cli_integer(call, CLI_SENTENCE_PAUSE, s->sentence_pause_ms);
@@ -275,6 +288,8 @@ static marvis_status speak(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
     const marvis_model *model = job->loaded.model;
     double start = platform_seconds();
+    job->player.piece_s = r->settings.chunk_frames * (double)marvis_model_frame_samples(model) /
+                          marvis_model_sample_rate(model);
     marvis_status status = job->sink.start(job->sink.ctx, marvis_model_sample_rate(model), err);
     if (status == MARVIS_OK) {
         cli_cancel_on_signal(job->session);
@@ -285,6 +300,8 @@ static marvis_status speak(say_job *job, marvis_error *err) {
     if (status == MARVIS_OK && r->n_frames == 0) return nothing_said(job, err);
     bool stays = job->resume.path && r->stop == MARVIS_STOP_CANCELLED;
     if (status == MARVIS_OK && !stays) status = job->sink.finish(job->sink.ctx, err);
+    r->plays = job->player.playback != NULL;
+    if (r->plays) playback_report(job->player.playback, &r->played);
     r->wall_s = platform_seconds() - start;
     return status;
 }
@@ -313,7 +330,9 @@ static int say(say_job *job) {
     if (job->stats.fd >= 0 && say_write_stats(r, &job->stats, &err) != MARVIS_OK)
         return cli_fail(&err, false);
     if (r->stop == MARVIS_STOP_CANCELLED) {
-        if (job->resume.path)
+        if (r->plays && !cli_text(call, CLI_OUTPUT))
+            cli_complain("cancelled after %.1f s", r->played.played_s);
+        else if (job->resume.path)
             cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
         else
             cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
@@ -329,6 +348,7 @@ int say_run(const cli_call *call) {
     int exit_status;
     if (cli_given(call, CLI_DRY_RUN)) return normalize_run(call);
     exit_status = say(&job);
+    say_player_close(&job.player);
     marvis_speech_destroy(&job.speech);
     marvis_session_destroy(&job.session);
     cli_unload(&job.loaded);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "cli/options.h"
+#include "common/jitter_buffer.h"
 #include "common/out_file.h"
 #include "marvis.h"
 
@@ -14,7 +15,7 @@ typedef struct say_result {
     char *text; /* owned [text_len]: what was spoken, or its beginning */
     size_t text_len;
     const char *model;  /* as given, or NULL: the built-in voice */
-    const char *output; /* as given */
+    const char *output; /* as given, or what is played on */
     marvis_session_settings settings;
     marvis_speech_info info; /* its text is not valid */
     bool resumed;            /* it went on from an earlier call */
@@ -29,6 +30,8 @@ typedef struct say_result {
     const char *voice;   /* the file of its recording, or NULL */
     double voice_s;      /* seconds of recording that are gone on from */
     double voice_load_s; /* spent on making it ready */
+    bool plays;          /* on the sound card */
+    jitter_report played;
 } say_result;
 
 /* The model's defaults, overridden by the options given. ERR_CALL: options that contradict each

@@ -58,6 +58,14 @@ static json_t *pieces_json(const marvis_speech_info *info) {
                      (json_int_t)info->n_cap, "early", (json_int_t)info->n_early);
 }
 
+/* null where nothing was played. */
+static json_t *played_json(const say_result *r) {
+    const jitter_report *p = &r->played;
+    if (!r->plays) return json_null();
+    return json_pack("{s:f, s:i, s:f}", "seconds", p->played_s, "gaps", p->n_gaps, "gap_s",
+                     p->gap_s);
+}
+
 static json_t *result_json(const say_result *r) {
     json_t *rtf = r->seconds > 0 ? json_real(r->wall_s / r->seconds) : json_null();
     json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
@@ -67,7 +75,7 @@ static json_t *result_json(const say_result *r) {
                  : json_null();
     return json_pack(
         "{s:o, s:s, s:s, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
-        " s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b}",
+        " s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b, s:o}",
         "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
         "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
         "n_frames", (json_int_t)r->n_frames, "seconds", r->seconds, "stop",
@@ -77,7 +85,7 @@ static json_t *result_json(const say_result *r) {
         "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
         settings_json(&r->settings), "voice", voice, "n_reused", r->timing.n_reused, "runaway",
         marvis_runaway_text(r->info.runaway), "pieces", pieces_json(&r->info), "resumed",
-        r->resumed);
+        r->resumed, "played", played_json(r));
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {
@@ -103,6 +111,10 @@ void say_print_summary(const say_result *r) {
 
 void say_print_warning(const say_result *r) {
     const marvis_speech_info *info = &r->info;
+    if (r->played.n_gaps > 0)
+        cli_complain("warning: the speech came more slowly than it plays: %d gap%s of %.1f s in "
+                     "all; fewer --codebooks cost less",
+                     r->played.n_gaps, r->played.n_gaps == 1 ? "" : "s", r->played.gap_s);
     if (info->n_pieces > 1 && info->n_runaway + info->n_cap + info->n_early > 0)
         cli_complain("warning: of %lld pieces of the text, %lld did not end by themselves and %lld "
                      "ended far too early; try another --seed",

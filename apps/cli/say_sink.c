@@ -1,6 +1,8 @@
 /* say_sink.c - see say_sink.h. */
 #include "cli/say_sink.h"
 
+#include "cli/support.h"
+
 static marvis_status audio_start(void *ctx, int sample_rate, marvis_error *err) {
     return audio_writer_start(ctx, sample_rate, err);
 }
@@ -16,3 +18,36 @@ static marvis_status audio_finish(void *ctx, marvis_error *err) {
 say_sink say_sink_audio(audio_writer *writer) {
     return (say_sink){writer, audio_start, audio_write, audio_finish};
 }
+
+/* ---- the sound card ------------------------------------------------------------------------- */
+
+static marvis_status player_start(void *ctx, int sample_rate, marvis_error *err) {
+    say_player *p = ctx;
+    playback_settings settings = {.device = p->device,
+                                  .sample_rate = sample_rate,
+                                  .piece_s = p->piece_s,
+                                  .is_cancelled = cli_is_cancelled};
+    marvis_status status = playback_open(&settings, &p->playback, err);
+    if (status == MARVIS_OK && p->also.start) status = p->also.start(p->also.ctx, sample_rate, err);
+    return status;
+}
+
+static marvis_status player_write(void *ctx, const float *pcm, size_t n, marvis_error *err) {
+    say_player *p = ctx;
+    marvis_status status = MARVIS_OK;
+    if (p->also.write) status = p->also.write(p->also.ctx, pcm, n, err);
+    return status == MARVIS_OK ? playback_write(p->playback, pcm, n, err) : status;
+}
+
+static marvis_status player_finish(void *ctx, marvis_error *err) {
+    say_player *p = ctx;
+    marvis_status status = MARVIS_OK;
+    if (p->also.finish) status = p->also.finish(p->also.ctx, err);
+    return status == MARVIS_OK ? playback_drain(p->playback, err) : status;
+}
+
+say_sink say_sink_player(say_player *player) {
+    return (say_sink){player, player_start, player_write, player_finish};
+}
+
+void say_player_close(say_player *player) { playback_close(&player->playback); }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/audio_file.h"
+#include "common/playback.h"
 #include "marvis.h"
 
 typedef struct say_sink {
@@ -19,5 +20,17 @@ typedef struct say_sink {
 
 /* The writer is borrowed. */
 say_sink say_sink_audio(audio_writer *writer);
+
+/* To the sound card, and through `also` where that has functions. */
+typedef struct say_player {
+    const char *device; /* as playback.h has it */
+    double piece_s;     /* longest chunk */
+    say_sink also;
+    playback *playback; /* owned: from start to say_player_close */
+} say_player;
+
+/* The player is borrowed. finish waits until everything was heard, or a signal came. */
+say_sink say_sink_player(say_player *player);
+void say_player_close(say_player *player); /* silence at once */
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/out_file.h"
 
 static marvis_session *volatile running;
+static volatile sig_atomic_t cancelled;
 
 static void on_signal(int number) {
     static const char message[] = "marvis: interrupted\n";
@@ -17,6 +18,7 @@ static void on_signal(int number) {
     (void)number;
     if (session) {
         running = NULL;
+        cancelled = 1;
         marvis_session_cancel(session);
         return;
     }
@@ -55,3 +57,5 @@ void cli_block_signals(bool block) {
 }
 
 void cli_cancel_on_signal(marvis_session *session) { running = session; }
+
+bool cli_is_cancelled(void) { return cancelled != 0; }

@@ -63,5 +63,7 @@ void cli_block_signals(bool block);
 
 /* While `session` is not NULL the first signal only cancels it. */
 void cli_cancel_on_signal(marvis_session *session);
+/* A signal has cancelled a session. */
+bool cli_is_cancelled(void);
 
 #endif

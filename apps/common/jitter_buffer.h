@@ -61,7 +61,8 @@ void jitter_buffer_take(jitter_buffer *buffer, float *out, size_t n);
 
 /* Whether sound may begin: `held_s` are there, the last piece had last_s, each is up to twice as
  * long as the one before and none longer than piece_s, and they take `speed` seconds a second to
- * make, give or take a quarter. Where speed is 1 or more no store is enough: slow_s is asked for. */
+ * make, give or take a quarter. Where speed is 1 or more no store is enough: slow_s is asked for.
+ */
 bool jitter_may_begin(double held_s, double last_s, double speed, double piece_s, double slow_s);
 
 #endif

@@ -9,7 +9,7 @@ marvis_status playback_open(const playback_settings *settings, playback **out, m
     (void)settings;
     *out = NULL;
     return app_fail(err, MARVIS_ERR_UNSUPPORTED,
-                    "this program was built without PortAudio and cannot play; install it "
+                    "no sound: this program was built without PortAudio; install it "
                     "(portaudio19-dev, in brew portaudio) and build again, or write a file");
 }
 

@@ -187,8 +187,8 @@ static marvis_status add_voice_match(const marvis_session *s, mv_prompt *prompt,
         status = mv_prompt_add_audio(prompt, s->model, v.codes, v.n_frames, n_codebooks,
                                      n_codebooks, err);
     if (status == MARVIS_OK && s->tail.n_frames)
-        status = mv_prompt_add_audio(prompt, s->model, s->tail.codes, s->tail.n_frames,
-                                     n_codebooks, n_codebooks, err);
+        status = mv_prompt_add_audio(prompt, s->model, s->tail.codes, s->tail.n_frames, n_codebooks,
+                                     n_codebooks, err);
     return status;
 }
 

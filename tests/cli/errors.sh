@@ -82,6 +82,10 @@ fails 2 'not an option of'        normalize --no-normalize hi
 
 # ---- output -------------------------------------------------------------------------------------
 fails 2 '--output is missing'     say --model "$m" hi
+fails 2 '--device without --play'  say --model "$m" --device 0 -o a.wav hi
+fails 2 '--resume is of a file' say --model "$m" --play --resume hi
+fails 2 '--format is of a file' say --model "$m" --play --format wav hi
+fails 2 'sound'                   say --model "$m" --play --device 'no such card' hi
 fails 2 'x.xyz'                   say --model "$m" hi -o x.xyz
 fails 2 'does not end in'         say --model "$m" hi -o noextension
 fails 2 'does not end in'         say --model "$m" hi -o some.dir/noextension

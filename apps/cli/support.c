@@ -19,8 +19,9 @@ void cli_complain(const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    for (char *c = line; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    for (unsigned char *c = (unsigned char *)line; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f) *c = '?';
+        if (*c == 0xc2 && (c[1] & 0xe0) == 0x80) c[0] = c[1] = '?'; /* U+0080 to U+009F */
     }
     fprintf(stderr, "marvis: %s\n", line);
 }

@@ -18,10 +18,10 @@ trap 'exit 1' INT TERM
 models=$temp/models
 work=$temp/work
 mkdir -p "$work" "$models"
-# Nothing of the person who runs the tests: no cache of models.
+# Nothing of the person who runs the tests: no cache of models, no voices.
 HOME=$temp/home
 export HOME
-unset HF_HUB_CACHE HF_HOME XDG_CACHE_HOME
+unset HF_HUB_CACHE HF_HOME XDG_CACHE_HOME XDG_DATA_HOME
 
 n_cases=0
 n_failed=0

@@ -56,6 +56,14 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
     return MARVIS_OK;
 }
 
+/* A script of nothing but turns with "output": false would be worked on for nothing. */
+static marvis_status check_heard(const dialogue_script *script, marvis_error *err) {
+    for (size_t i = 0; i < script->n_turns; i++)
+        if (!script->turns[i].is_left_out) return MARVIS_OK;
+    return app_fail(err, MARVIS_ERR_INPUT,
+                    "%s: nothing would be written: \"output\" is false in all turns", script->name);
+}
+
 static marvis_status open_outputs(dialogue_job *job, marvis_error *err) {
     const char *path = cli_text(job->call, CLI_OUTPUT), *stats = cli_text(job->call, CLI_STATS);
     audio_format format;
@@ -87,8 +95,11 @@ static marvis_status record(dialogue_job *job, const dialogue_person *person, ma
     return status;
 }
 
-/* In the context layout all voices are turns of their own before the dialogue, and stay there. */
-static marvis_status pin_voice(dialogue_job *job, size_t person, marvis_error *err) {
+/* In the context layout all voices are turns of their own before the dialogue, and stay there. In
+ * the other each is set for its turns, which must not be the first to find that it does not fit. */
+static marvis_status place_voice(dialogue_job *job, size_t person, marvis_error *err) {
+    if (job->result.layout == MARVIS_VOICE_MATCH)
+        return marvis_session_use_voice(job->session, job->voices[person], MARVIS_VOICE_MATCH, err);
     marvis_voice_info info = {.struct_size = sizeof info};
     marvis_voice_info_get(job->voices[person], &info);
     marvis_status status = marvis_voice_check(job->voices[person], job->loaded.model, NULL, err);
@@ -118,8 +129,7 @@ static marvis_status load_voices(dialogue_job *job, marvis_error *err) {
             status = voice_store_load(person->voice, &job->voices[i], NULL, err);
         else if (person->audio || person->codes)
             status = record(job, person, &job->voices[i], err);
-        if (status == MARVIS_OK && job->voices[i] && job->result.layout == MARVIS_VOICE_CONTEXT)
-            status = pin_voice(job, i, err);
+        if (status == MARVIS_OK && job->voices[i]) status = place_voice(job, i, err);
         status = dialogue_blame_person(script, i, status, err);
     }
     if (status == MARVIS_OK) status = marvis_session_pin_context(job->session, err);
@@ -252,14 +262,10 @@ static marvis_status speak(dialogue_job *job, size_t index, dialogue_said *said,
     if (status == MARVIS_OK && !turn->is_left_out) status = write_pause(job, turn, err);
     said->start_s = to_seconds(job, job->n_samples);
     said->timing.struct_size = sizeof said->timing;
-    if (status == MARVIS_OK) {
-        cli_cancel_on_signal(job->session);
-        status = step_all(job, turn->is_left_out, said, err);
-        cli_cancel_on_signal(NULL);
-    }
+    if (cli_is_cancelled()) marvis_session_cancel(job->session); /* which a reset has undone */
+    if (status == MARVIS_OK) status = step_all(job, turn->is_left_out, said, err);
     if (status == MARVIS_OK)
         status = marvis_session_keep_turn(job->session, SIZE_MAX, NULL, 0, NULL, err);
-    job->is_cancelled = said->stop == MARVIS_STOP_CANCELLED;
     return status;
 }
 
@@ -273,6 +279,8 @@ static marvis_status take_turn(dialogue_job *job, size_t index, marvis_error *er
     if (!turn->is_left_out) said->seconds = to_seconds(job, job->n_samples) - said->start_s;
     said->wall_s = platform_seconds() - start;
     job->result.n_said = index + 1;
+    job->is_cancelled = said->stop == MARVIS_STOP_CANCELLED ||
+                        (cli_is_cancelled() && index + 1 < job->script.n_turns);
     if (status == MARVIS_ERR_IO) return status; /* the output's */
     return dialogue_blame_turn(&job->script, index, status, err);
 }
@@ -284,8 +292,10 @@ static marvis_status perform(dialogue_job *job, marvis_error *err) {
     if (!r->said) return no_memory(err);
     marvis_status status =
         audio_writer_start(job->audio, marvis_model_sample_rate(job->loaded.model), err);
+    cli_cancel_on_signal(job->session);
     for (size_t i = 0; i < job->script.n_turns && !job->is_cancelled && status == MARVIS_OK; i++)
         status = take_turn(job, i, err);
+    cli_cancel_on_signal(NULL);
     progress_clear(&job->progress);
     if (status == MARVIS_OK && job->n_samples == 0)
         return app_fail(err, MARVIS_ERR_INTERNAL, "%s; nothing was written",
@@ -308,6 +318,7 @@ static int dialogue(dialogue_job *job) {
 
     if ((!is_dry && check_call(call, &err) != MARVIS_OK) ||
         dialogue_script_read(&job->script, call, call->positionals[0], &err) != MARVIS_OK ||
+        check_heard(&job->script, &err) != MARVIS_OK ||
         dialogue_script_check_files(&job->script, &err) != MARVIS_OK)
         return cli_fail(&err, true);
     if (is_dry) {

@@ -83,6 +83,17 @@ static marvis_status get_speaker(const place *p, int *speaker, marvis_error *err
     return MARVIS_OK;
 }
 
+/* A name as the lines of a script may have one, too: it is printed, and is a line's beginning. */
+static marvis_status check_name(const place *p, const char *what, const char *name,
+                                marvis_error *err) {
+    if (!*name || strlen(name) > MAX_NAME)
+        return wrong(p, err, "%sa name has 1 to %d bytes", what, MAX_NAME);
+    for (; *name; name++)
+        if ((unsigned char)*name < 0x20 || *name == 0x7f)
+            return wrong(p, err, "%sa name has no line breaks or other control characters", what);
+    return MARVIS_OK;
+}
+
 /* ---- voices --------------------------------------------------------------------------------- */
 
 /* A saved voice is a name, or a file beside the script. */
@@ -123,11 +134,11 @@ static marvis_status read_voices(const place *root, marvis_error *err) {
         place p = {.script = root->script, .object = value};
         size_t person;
         snprintf(p.where, sizeof p.where, "voice \"%.60s\": ", name);
-        if (!*name || strlen(name) > MAX_NAME)
-            return wrong(&p, err, "a name has 1 to %d bytes", MAX_NAME);
+        marvis_status status = check_name(&p, "", name, err);
+        if (status != MARVIS_OK) return status;
         if (!json_is_object(value))
             return wrong(&p, err, "it must be an object, {} for one without a recorded voice");
-        marvis_status status = dialogue_person_find(root->script, name, strlen(name), &person, err);
+        status = dialogue_person_find(root->script, name, strlen(name), &person, err);
         if (status == MARVIS_OK) status = read_voice(&p, &root->script->people[person], err);
         if (status != MARVIS_OK) return status;
     }
@@ -143,9 +154,9 @@ static marvis_status get_person(const place *p, bool is_known, size_t *person, m
     marvis_status status = get_text(p, "speaker", &name, err);
     if (status != MARVIS_OK) return status;
     if (!name) return wrong(p, err, "\"speaker\" is missing: give the name of who says it");
-    if (!*name || strlen(name) > MAX_NAME)
-        return wrong(p, err, "\"speaker\": a name has 1 to %d bytes", MAX_NAME);
-    status = dialogue_person_find(p->script, name, strlen(name), person, err);
+    status = check_name(p, "\"speaker\": ", name, err);
+    if (status == MARVIS_OK)
+        status = dialogue_person_find(p->script, name, strlen(name), person, err);
     if (status == MARVIS_OK && is_known && *person == n_people)
         return wrong(p, err,
                      "\"voices\" has nobody called \"%.60s\"; add {} for one without a "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/json_text.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
@@ -72,7 +73,7 @@ static json_t *turn_json(const dialogue_result *r, size_t i) {
                           said->start_s, "seconds", said->seconds, "n_frames", said->n_frames);
     if (!o) return NULL;
     if (recorded) {
-        json_object_set_new(o, "recorded", json_string(recorded));
+        json_object_set_new(o, "recorded", json_text(recorded, strlen(recorded)));
         return o;
     }
     json_t *rest = json_pack(
@@ -87,14 +88,15 @@ static json_t *turn_json(const dialogue_result *r, size_t i) {
 }
 
 static json_t *result_json(const dialogue_result *r) {
+    const char *script = r->script->name, *model = r->model ? r->model : "built-in";
     json_t *turns = json_array();
     for (size_t i = 0; i < r->n_said; i++)
         json_array_append_new(turns, turn_json(r, i));
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I, s:s, s:o}",
-        "script", r->script->name, "model", r->model ? r->model : "built-in", "output", r->output,
-        "seed", (json_int_t)r->settings.seed, "layout",
-        r->layout == MARVIS_VOICE_CONTEXT ? "context" : "match", "codebooks",
+        "{s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I, s:s, s:o}",
+        "script", json_text(script, strlen(script)), "model", json_text(model, strlen(model)),
+        "output", json_text(r->output, strlen(r->output)), "seed", (json_int_t)r->settings.seed,
+        "layout", r->layout == MARVIS_VOICE_CONTEXT ? "context" : "match", "codebooks",
         r->settings.n_codebooks, "max_frames", r->settings.max_frames, "seconds", r->seconds,
         "wall_s", r->wall_s, "load_s", r->load_s, "voices_s", r->voices_s, "n_dropped",
         (json_int_t)r->n_dropped, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",

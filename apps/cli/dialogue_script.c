@@ -10,7 +10,7 @@
 #include "common/platform.h"
 #include "common/text_file.h"
 
-enum { MAX_SPEAKER = 999999 };
+enum { MAX_SPEAKER = 999999, MAX_PEOPLE = 1000 };
 
 static marvis_status no_memory(marvis_error *err) {
     return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
@@ -51,6 +51,11 @@ marvis_status dialogue_person_find(dialogue_script *script, const char *name, si
                                    size_t *person, marvis_error *err) {
     dialogue_person *found = person_named(script, name, name_len);
     if (!found) {
+        if (script->n_people == MAX_PEOPLE)
+            return app_fail(
+                err, MARVIS_ERR_INPUT,
+                "%.200s: '%.*s' would be one more than the %d who may speak in a script",
+                script->name, name_len < 60 ? (int)name_len : 60, name, MAX_PEOPLE);
         dialogue_person *grown =
             realloc(script->people, (script->n_people + 1) * sizeof *script->people);
         if (!grown) return no_memory(err);

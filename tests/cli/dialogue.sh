@@ -175,6 +175,36 @@ is 'Ctrl-C: one turn is told' 1 "$(grep -c '"stop": "cancelled"' cut.json)"
 is 'Ctrl-C: a whole file' "wav 24000 1 $(($(sed -n 's/.*"n_frames": \(.*\),/\1/p' cut.json) * 1920))" \
     "$("$tool" audio cut.wav)"
 is 'Ctrl-C: no temporary file' '' "$(listing | grep 'part$')"
+# The same while a recorded turn is written: what was heard until then is kept as well.
+"$tool" tensors long.safetensors codes:I32:32x700:0 || exit 1
+echo '{"turns": [{"speaker": "A", "text": "hm", "codes": "long.safetensors"},
+    {"speaker": "B", "text": "so"}]}' > recorded.json
+"$tool" interruptible "$marvis" dialogue recorded.json --model "$models/endless" --temperature 50 \
+    --no-guard --max-seconds 60 -o rest.wav 2> "$temp/err" &
+pid=$!
+while kill -0 $pid 2> /dev/null; do
+    for part in .marvis-*.part; do
+        [ -s "$part" ] && [ "$(wc -c < "$part")" -gt 8000 ] && break 2
+    done
+done
+kill -s INT $pid 2> /dev/null
+wait $pid
+is 'Ctrl-C in a recorded turn: status' 1 $?
+is 'Ctrl-C in a recorded turn: message' 1 \
+    "$(grep -c '^marvis: cancelled in turn [12] of 2; rest.wav holds' "$temp/err")"
+is 'Ctrl-C in a recorded turn: all of it is kept' yes \
+    "$([ "$("$tool" audio rest.wav | cut -d ' ' -f 4)" -ge $((700 * 1920)) ] && echo yes)"
+rm -f long.safetensors recorded.json
+
+# A name that is no UTF-8, where the file system takes it.
+odd=$(printf 'pl\377y.txt')
+if cp play.txt "$odd" 2> /dev/null; then
+    works 'a script of any name' dialogue "$odd" --model "$m" --seed 1 -o k.wav --stats k.json
+    is 'a script of any name: told' 1 "$(grep -c '"script": "pl.*y.txt"' k.json)"
+    rm "$odd"
+else
+    skip 'no such names here'
+fi
 rm -f ./*.wav ./*.flac ./*.json
 
 # ---- wrong calls --------------------------------------------------------------------------------
@@ -191,6 +221,11 @@ fails 2 "--speakers: 'x' is no speaker" dialogue play.txt -o x.wav --speakers An
 fails 2 "--speakers: '1000000' is no speaker" dialogue play.txt -o x.wav --speakers Anna=1000000
 fails 2 'the voice of Anna: ' dialogue play.txt -o x.wav --voices Anna=nobody
 fails 2 'the voice of Anna: ' dialogue play.txt -o x.wav --voices Anna=play.safetensors
+works 'a voice of another model' voice create "$work/other.safetensors" --model "$models/endless" \
+    --codes zeros.safetensors --text "$words" --quiet
+fails 2 'play.txt: the voice of Bert: other.safetensors: this voice was made for another model' \
+    dialogue play.txt --model "$m" -o x.wav --voices Bert=other.safetensors
+rm other.safetensors
 fails 2 'must be 0 to 60' dialogue play.txt -o x.wav --turn-pause 61
 
 # ---- wrong scripts ------------------------------------------------------------------------------
@@ -214,6 +249,14 @@ script_fails 'wrong: line 1, column ' '{"turns": [{"speaker": "A" "text": "b"}]}
 script_fails 'wrong: "turns" is missing' '{}'
 script_fails 'wrong: "turns" must be a list' '{"turns": {}}'
 script_fails 'nobody says anything' '{"turns": []}'
+script_fails 'wrong: nothing would be written' \
+    '{"turns": [{"speaker": "A", "text": "b", "output": false}]}'
+script_fails 'wrong: turn 1: "speaker": a name has no line breaks' \
+    '{"turns": [{"speaker": "A\\nB", "text": "b"}]}'
+script_fails 'a name has no line breaks' '{"voices": {"\\u001b[31m": {}}, "turns": []}'
+script_fails '"a??31m" is not known here' '{"a\0302\023331m": 1}'
+script_fails "would be one more than the 1000 who may speak" \
+    "$(awk 'BEGIN { for (i = 0; i < 1001; i++) printf "p%d: hm\\n", i }')"
 script_fails 'wrong: "turn" is not known here; there are: voices turns pause' '{"turn": []}'
 script_fails '"pause" must be a number of seconds, 0 to 60' '{"pause": "1", "turns": []}'
 script_fails '"pause" must be a number' '{"pause": -1, "turns": []}'

@@ -4,33 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/json_text.h"
 #include "cli/say.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
-
-/* The text as JSON holds it: each byte that is not part of valid UTF-8 becomes U+FFFD. */
-static json_t *json_text(const char *text, size_t n) {
-    json_t *valid = json_stringn(text, n), *result;
-    char *copy;
-    size_t n_copy = 0;
-    if (valid || !(copy = malloc(3 * n + 1))) return valid;
-    for (size_t i = 0; i < n;) {
-        size_t length = 1;
-        json_t *probe = NULL;
-        for (; length <= 4 && i + length <= n; length++) {
-            probe = json_stringn(text + i, length);
-            if (probe) break;
-        }
-        memcpy(copy + n_copy, probe ? text + i : "\xEF\xBF\xBD", probe ? length : 3);
-        n_copy += probe ? length : 3;
-        i += probe ? length : 1;
-        json_decref(probe);
-    }
-    result = json_stringn(copy, n_copy);
-    free(copy);
-    return result;
-}
 
 /* A float as a person would write it: 0.9, not 0.89999997615814209. */
 static json_t *json_short(float value) {
@@ -67,6 +45,7 @@ static json_t *played_json(const say_result *r) {
 }
 
 static json_t *result_json(const say_result *r) {
+    const char *model = r->model ? r->model : "built-in";
     json_t *rtf = r->seconds > 0 ? json_real(r->wall_s / r->seconds) : json_null();
     json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
     json_t *voice =
@@ -74,11 +53,11 @@ static json_t *result_json(const say_result *r) {
                              "seconds", r->voice_s, "load_s", r->voice_load_s)
                  : json_null();
     return json_pack(
-        "{s:o, s:s, s:s, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
+        "{s:o, s:o, s:o, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:i, s:s,"
         " s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b, s:o}",
-        "text", json_text(r->text, r->text_len), "model", r->model ? r->model : "built-in",
-        "output", r->output, "seed", (json_int_t)r->settings.seed, "n_prompt", r->timing.n_prompt,
-        "n_frames", (json_int_t)r->n_frames, "seconds", r->seconds, "stop",
+        "text", json_text(r->text, r->text_len), "model", json_text(model, strlen(model)), "output",
+        json_text(r->output, strlen(r->output)), "seed", (json_int_t)r->settings.seed, "n_prompt",
+        r->timing.n_prompt, "n_frames", (json_int_t)r->n_frames, "seconds", r->seconds, "stop",
         marvis_stop_text(r->stop), "load_s", r->load_s, "first_audio_s", first, "wall_s", r->wall_s,
         "rtf", rtf, "prefill_s", r->timing.prefill_s, "backbone_s", r->timing.backbone_s, "depth_s",
         r->timing.depth_s, "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu,

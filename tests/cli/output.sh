@@ -339,3 +339,11 @@ works 'say speaks the words' say --model "$m" -o n.wav --stats stats.json -f fiv
 is 'say speaks the words: statistics' 'It is five percent.' "$(stat_of text)"
 works 'say --no-normalize' say --model "$m" -o n.wav --stats stats.json --no-normalize -f five.txt
 is 'say --no-normalize: statistics' 'It is 5%.' "$(stat_of text)"
+odd=$(printf 'sp\377y.wav')
+if touch "$odd" 2> /dev/null; then
+    works 'a file whose name is no UTF-8' say --model "$m" -o "$odd" --stats stats.json hi
+    is 'a file whose name is no UTF-8: told' 1 "$(grep -c '"output": "sp.*y.wav"' stats.json)"
+    rm "$odd"
+else
+    skip 'no such names here'
+fi

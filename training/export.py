@@ -164,9 +164,9 @@ def check(out, lm, decoder, encoder, filters):
         with torch.no_grad():
             wave = theirs[None, None, :theirs.numel() // common.FRAME * common.FRAME]
             latent = own(wave)
-            mine = codec.quantizer(latent)[0].T
+            found = codec.quantizer(latent)[0].T
             again = model.codec_model.encode(wave, num_quantizers=common.BOOKS).audio_codes[0].T
-        same += (mine == again).float().mean(),
+        same += (found == again).float().mean(),
         print(f"encoder: {same[-1]:.3f} of the codes as in the training code")
     assert min(same) > 0.97 and (mine - theirs).abs().max() < 1e-3
 

@@ -48,7 +48,7 @@ asan: build-asan/build.ninja
 	ASAN_OPTIONS=detect_leaks=1 tests/run.sh build-asan
 
 # The areas where threads meet: the others would take an hour.
-TSAN_AREAS = pool linear conv golden mimi session
+TSAN_AREAS = pool linear conv golden mimi session saved_voice jitter_buffer
 tsan: build-tsan/build.ninja
 	$(NINJA) -C build-tsan $(TSAN_AREAS:%=tests/test_%)
 	tests/run.sh build-tsan $(TSAN_AREAS)

@@ -13,8 +13,8 @@ static const cli_command commands[] = {
      CMD_SAY,
      {"TEXT"},
      0,
-     "[OPTION]... -o FILE TEXT",
-     "speak a text into a file or a pipe",
+     "[OPTION]... -o FILE|--play TEXT|-f FILE|-",
+     "speak a text into a file, a pipe or the sound card",
      "TEXT may be - for standard input. The speech is written as it is made.",
      say_run},
     {"dialogue",
@@ -134,8 +134,22 @@ static const cli_command *find_command(int argc, char **argv, int *n_words) {
     return NULL;
 }
 
+/* "marvis voice" alone, or with a second word that is an option: the words that may follow. */
+static bool complain_of_half(const char *word, const char *second) {
+    char list[200] = "";
+    size_t at = 0, n = strlen(word);
+    for (int i = 0; i < N_COMMANDS && at < sizeof list; i++)
+        if (strncmp(commands[i].name, word, n) == 0 && commands[i].name[n] == ' ')
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "",
+                                   commands[i].name + n + 1);
+    if (at == 0 || (second && *second != '-')) return false;
+    cli_complain("'marvis %.80s' wants one more word: %s; see 'marvis help'", word, list);
+    return true;
+}
+
 static int unknown_command(int argc, char **argv) {
     const char *word = argv[0], *second = "";
+    if (complain_of_half(word, argc > 1 ? argv[1] : NULL)) return CLI_WRONG;
     const cli_command *nearest = NULL;
     int nearest_distance = 3;
     for (int i = 0; i < N_COMMANDS; i++) {

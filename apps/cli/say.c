@@ -332,6 +332,9 @@ static int say(say_job *job) {
     if (r->stop == MARVIS_STOP_CANCELLED) {
         if (r->plays && !cli_text(call, CLI_OUTPUT))
             cli_complain("cancelled after %.1f s", r->played.played_s);
+        else if (job->resume.path && job->resume.saved_pieces == 0)
+            cli_complain("cancelled before the first piece of the text was complete; nothing was "
+                         "kept, and the same call begins anew");
         else if (job->resume.path)
             cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
         else

@@ -14,7 +14,7 @@ void progress_update(progress *p, int n_frames, double audio_s, double wall_s, d
     char line[120];
     double now = platform_seconds();
     int width;
-    if (!p->enabled || now - p->last_s < 0.1) return;
+    if (!p->enabled || n_frames == 0 || now - p->last_s < 0.1) return;
     width = snprintf(line, sizeof line,
                      "%d frames, %.1f s of speech, real-time factor %.2f, first audio %.2f s",
                      n_frames, audio_s, audio_s > 0 ? wall_s / audio_s : 0.0, first_s);

@@ -14,7 +14,7 @@ mkdir folder
 fails 2 'marvis help'
 fails 2 'unknown command'              frobnicate
 fails 2 "did you mean 'marvis say'"    sya hello
-fails 2 'codec decode'                 codec
+fails 2 'decode, encode'                codec
 fails 2 "'codec recode'"               codec recode in.wav
 fails 2 'nosuch'                       help nosuch
 fails 2 '--frobnicate'                 say --frobnicate hi -o x.wav
@@ -79,6 +79,9 @@ fails 2 'TEXT is missing'         normalize
 fails 2 'no text to speak'        normalize ' '
 fails 2 'missing.txt'             normalize -f missing.txt
 fails 2 'not an option of'        normalize --no-normalize hi
+
+fails 2 'create, list, show, remove' voice
+fails 2 'encode' codec --help
 
 # ---- output -------------------------------------------------------------------------------------
 fails 2 '--output is missing'     say --model "$m" hi

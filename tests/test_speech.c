@@ -286,6 +286,7 @@ static void pieces_go_on_from_voice_and_tail(void **state) {
         assert_ok(marvis_session_set_voice(f.session, with_voice ? &voice : NULL, &err), err);
         heard *h = speak(&f, &s, book, 0);
         size_t tail_begin = 0, tail_end = 0, tail_piece = 0;
+        int n_prompt = 0; /* the frames depend on no words here: they are counted */
         for (size_t i = 0; i < h->n_pieces; i++) {
             size_t begin = i ? h->ends[i - 1] : 0, n_tail = tail_end - tail_begin;
             snprintf(text, sizeof text, "%s%s%s", with_voice ? voice.text : "",
@@ -321,6 +322,7 @@ static void pieces_go_on_from_voice_and_tail(void **state) {
             assert_int_equal(n, h->ends[i]);
             marvis_session_timing timing = {.struct_size = sizeof timing};
             marvis_session_timing_get(fresh, &timing);
+            n_prompt += timing.n_prompt;
             n = h->ends[i] - begin;
             if (chunk.stop == MARVIS_STOP_EOS && n > 0 && 4 * n >= (size_t)timing.n_expected &&
                 n <= 20)
@@ -329,6 +331,7 @@ static void pieces_go_on_from_voice_and_tail(void **state) {
             n_compared++;
             marvis_session_destroy(&fresh);
         }
+        assert_int_equal(h->info.timing.n_prompt, n_prompt);
         free(h);
     }
     assert_true(n_compared >= 10 && n_stale > 0 && n_stale < n_compared);
@@ -502,6 +505,29 @@ static void speech_begins_with_the_first_clause(void **state) {
     close_fixture(&f);
 }
 
+/* What a speech that went no further than its position has left to say, to the last frame. */
+static void check_rest(fixture *f, const marvis_speech_settings *s, marvis_speech *stopped,
+                       const heard *whole) {
+    marvis_error err;
+    marvis_session *session;
+    marvis_speech *rest;
+    marvis_speech_position p = {.struct_size = sizeof p};
+    heard *h = calloc(1, sizeof *h);
+    assert_non_null(h);
+    marvis_speech_position_get(stopped, &p);
+    size_t n = (size_t)p.n_frames;
+    assert_ok(marvis_session_create(f->model, &f->settings, &session, &err), err);
+    assert_ok(marvis_speech_create(session, s, &rest, &err), err);
+    assert_ok(marvis_speech_resume(rest, &p, &err), err);
+    speak_on(rest, book + p.offset, 0, h);
+    assert_int_equal(n + h->n_frames, whole->n_frames);
+    assert_memory_equal(h->codes, whole->codes + n, h->n_frames * sizeof *h->codes);
+    marvis_speech_destroy(&rest);
+    marvis_session_destroy(&session);
+    free(h);
+}
+
+/* The piece that it cuts off is not done: a speech that goes on says it again. */
 static void a_cancel_hands_out_what_is_held(void **state) {
     (void)state;
     fixture f = open_fixture(2048);
@@ -530,6 +556,7 @@ static void a_cancel_hands_out_what_is_held(void **state) {
         assert_ok(marvis_speech_step(speech, &chunk, &err), err);
         assert_int_equal(chunk.stop, MARVIS_STOP_CANCELLED);
         assert_true(n >= after && n < after + 70);
+        check_rest(&f, &s, speech, h);
         n_cut++;
         marvis_speech_destroy(&speech);
     }
@@ -637,19 +664,84 @@ static void a_cap_of_all_frames_ends_it(void **state) {
     close_fixture(&f);
 }
 
-/* With few positions the tail is left out where it does not fit, and the text is still spoken. */
+/* A piece is gone on from if it has as many frames as a tail may have, and not with one more. */
+static void a_tail_is_no_longer_than_allowed(void **state) {
+    (void)state;
+    const char *text = "It was a bright cold day.";
+    fixture f = open_fixture(2048);
+    int n_cases = 0;
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        marvis_speech_settings s = defaults(&f);
+        s.seed = seed;
+        s.retries = 0;
+        heard *h = speak(&f, &s, text, 0);
+        size_t n = h->n_frames;
+        bool whole = h->stop == MARVIS_STOP_EOS && n > 0 && h->info.n_early == 0;
+        for (int shorter = 0; whole && shorter < 2; shorter++, n_cases++) {
+            marvis_error err;
+            marvis_speech *speech;
+            marvis_speech_position p = {.struct_size = sizeof p};
+            s.tail_s = 0.08 * ((double)n + 0.5 - shorter);
+            memset(h, 0, sizeof *h);
+            assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+            speak_on(speech, text, 0, h);
+            marvis_speech_position_get(speech, &p);
+            assert_int_equal(h->n_frames, n);
+            assert_int_equal(p.tail.n_frames, shorter ? 0 : n);
+            assert_int_equal(p.contiguous, !shorter);
+            marvis_speech_destroy(&speech);
+        }
+        free(h);
+    }
+    assert_true(n_cases >= 10);
+    close_fixture(&f);
+}
+
+/* With few positions the tail is left out where it does not fit, and only there, and the text is
+ * still spoken. A byte and a frame are a position each. */
 static void a_tail_that_does_not_fit_is_left_out(void **state) {
     (void)state;
-    fixture f = open_fixture(420);
+    enum { POSITIONS = 340, MOST = 200 };
+    fixture f = open_fixture(POSITIONS);
     marvis_error err;
-    f.settings.max_frames = 200;
-    marvis_session_destroy(&f.session);
-    assert_ok(marvis_session_create(f.model, &f.settings, &f.session, &err), err);
-    marvis_speech_settings s = defaults(&f);
-    s.piece_chars = 100;
-    heard *h = speak(&f, &s, book, 0);
-    assert_true(h->n_pieces >= 6);
-    free(h);
+    f.settings.max_frames = MOST;
+    for (f.settings.guard = 0; f.settings.guard < 2; f.settings.guard++) {
+        use_chunks(&f, 8);
+        marvis_speech_settings s = defaults(&f);
+        marvis_speech *speech;
+        marvis_chunk chunk;
+        int n_pieces = 0, n_with = 0, n_without = 0, n_around = 0;
+        s.piece_chars = 100;
+        s.retries = 0;
+        assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+        assert_ok(marvis_speech_push_text(speech, book, strlen(book), &err), err);
+        marvis_speech_end(speech);
+        for (;;) {
+            assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+            if (chunk.stop != MARVIS_STOP_NONE) break;
+            marvis_speech_info info = {.struct_size = sizeof info};
+            marvis_speech_info_get(speech, &info);
+            if (!chunk.n_frames || info.n_pieces == n_pieces) continue;
+            n_pieces = (int)info.n_pieces;
+            marvis_speech_position p = {.struct_size = sizeof p};
+            marvis_session_timing timing = {.struct_size = sizeof timing};
+            marvis_speech_position_get(speech, &p);
+            marvis_session_timing_get(f.session, &timing);
+            int n_text = (int)info.text_len_bytes, n_tail = (int)p.tail.n_frames;
+            if (n_pieces == 1) n_around = timing.n_prompt - n_text; /* the speaker, the ends */
+            int alone = n_around + n_text, both = alone + 1 + (int)p.tail.text_len_bytes + n_tail;
+            bool with = n_tail > 0 && timing.n_prompt == both;
+            if (!with) assert_int_equal(timing.n_prompt, alone);
+            /* the guard may leave more room */
+            if (n_tail && both < POSITIONS - MOST) assert_true(with);
+            if (!f.settings.guard && both >= POSITIONS - MOST) assert_false(with);
+            n_with += with;
+            n_without += n_tail > 0 && !with;
+        }
+        assert_int_equal(chunk.stop, MARVIS_STOP_EOS);
+        assert_true(n_pieces >= 6 && n_with > 0 && n_without > 0);
+        marvis_speech_destroy(&speech);
+    }
     close_fixture(&f);
 }
 
@@ -730,6 +822,7 @@ int main(void) {
         cmocka_unit_test(a_speech_goes_on_from_a_position),
         cmocka_unit_test(the_words_are_those_of_the_whole_paragraph),
         cmocka_unit_test(a_cap_of_all_frames_ends_it),
+        cmocka_unit_test(a_tail_is_no_longer_than_allowed),
         cmocka_unit_test(a_tail_that_does_not_fit_is_left_out),
         cmocka_unit_test(settings_out_of_range_are_named),
         cmocka_unit_test(every_allocation_may_fail),

@@ -119,8 +119,9 @@ fails 2 'text.wav' say --model no-such-model hi -o x.wav --voice-audio text.wav 
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do tail -c +45 piped.wav; done
 } > long.wav
 voice_fails 2 'long.wav: 80.2' long.wav
-fails 2 'a shorter voice' say --model "$m" hi -o x.wav --voice-codes zeros.safetensors --quiet \
-    --voice-text "$said" --max-seconds 158
+"$marvis" codec encode --quiet --model "$m" long.wav -o minute.safetensors
+fails 2 'shorter recording' say --model "$m" hi -o x.wav --voice-codes minute.safetensors --quiet \
+    --voice-text "$said"
 
 # A codec that only decodes.
 mkdir deaf

@@ -199,24 +199,28 @@ void marvis_session_reset(marvis_session *s, uint64_t seed) {
 
 void marvis_session_cancel(marvis_session *session) { atomic_store(&session->cancelled, true); }
 
+marvis_status mv_text_append(char **text, size_t *len, size_t *capacity, const char *bytes,
+                             size_t n, marvis_error *err) {
+    size_t wanted;
+    if (!mv_add_size(*len, n, &wanted)) return mv_fail_memory(err, n, "the text");
+    if (wanted > *capacity) {
+        size_t room = wanted < 128 ? 256 : wanted <= SIZE_MAX / 2 ? 2 * wanted : wanted;
+        char *grown = mv_grow(*text, room, 1);
+        if (!grown) return mv_fail_memory(err, room, "the text");
+        *text = grown;
+        *capacity = room;
+    }
+    if (n) memcpy(*text + *len, bytes, n);
+    *len = wanted;
+    return MARVIS_OK;
+}
+
 marvis_status marvis_session_push_text(marvis_session *s, const char *text, size_t len_bytes,
                                        marvis_error *err) {
     if (s->started || s->failed != MARVIS_OK)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "text after the first step: reset the session for a new utterance");
-    size_t wanted;
-    if (!mv_add_size(s->text_len, len_bytes, &wanted))
-        return mv_fail_memory(err, len_bytes, "the text");
-    if (wanted > s->text_capacity) {
-        size_t capacity = wanted < 128 ? 256 : wanted <= SIZE_MAX / 2 ? 2 * wanted : wanted;
-        char *grown = mv_grow(s->text, capacity, 1);
-        if (!grown) return mv_fail_memory(err, capacity, "the text");
-        s->text = grown;
-        s->text_capacity = capacity;
-    }
-    if (len_bytes) memcpy(s->text + s->text_len, text, len_bytes);
-    s->text_len = wanted;
-    return MARVIS_OK;
+    return mv_text_append(&s->text, &s->text_len, &s->text_capacity, text, len_bytes, err);
 }
 
 void marvis_session_timing_get(const marvis_session *session, marvis_session_timing *timing) {

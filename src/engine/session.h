@@ -102,6 +102,11 @@ size_t mv_context_slide(marvis_session *session, size_t n_prompt);
 
 void mv_context_deinit(mv_context *context);
 
+/* Appends n bytes to *text [*len], which has room for *capacity and grows. On failure nothing is
+ * changed. */
+MV_CHECK marvis_status mv_text_append(char **text, size_t *len, size_t *capacity, const char *bytes,
+                                      size_t n, marvis_error *err);
+
 /* ---- session_prompt.c ----------------------------------------------------------------------- */
 
 /* The text without white space at its ends. */

@@ -147,19 +147,7 @@ marvis_status marvis_speech_push_text(marvis_speech *sp, const char *text, size_
         sp->queue_end -= sp->queue_at;
         sp->queue_at = 0;
     }
-    size_t wanted;
-    if (!mv_add_size(sp->queue_end, len_bytes, &wanted))
-        return mv_fail_memory(err, len_bytes, "the text");
-    if (wanted > sp->queue_capacity) {
-        size_t capacity = wanted < 128 ? 256 : wanted <= SIZE_MAX / 2 ? 2 * wanted : wanted;
-        char *grown = mv_grow(sp->queue, capacity, 1);
-        if (!grown) return mv_fail_memory(err, capacity, "the text");
-        sp->queue = grown;
-        sp->queue_capacity = capacity;
-    }
-    memcpy(sp->queue + sp->queue_end, text, len_bytes);
-    sp->queue_end = wanted;
-    return MARVIS_OK;
+    return mv_text_append(&sp->queue, &sp->queue_end, &sp->queue_capacity, text, len_bytes, err);
 }
 
 void marvis_speech_end(marvis_speech *speech) { speech->ended = true; }

@@ -51,12 +51,11 @@ BREAKS = [
      (CSM, r"if \(mask\[c\]\)", "if (1)", r"if \(mask\[n_codebooks\]\)", "if (1)"), "", "engine"),
     ("voice match", "nothing", None, "", "prompt"),
     ("voice match", "the recorded frames are left out of the prompt",
-     (PROMPT, r"status = mv_prompt_add_audio\(prompt, s->model, s->voice\.codes, s->voice\.n_frames,",
-      "status = mv_prompt_add_audio(prompt, s->model, s->voice.codes, 0,"), "", "prompt"),
+     (PROMPT, r"if \(status == MARVIS_OK && v\.n_frames\)", "if (false && v.n_frames)"), "", "prompt"),
     ("context", "nothing: the voice as a turn before", None, "--voice-layout context", "prompt"),
-    ("context", "the turns before are left out of the prompt",
-     (PROMPT, r"MV_TRY\(mv_prompt_add_rows\(prompt, s->model, &s->context\.rows, err\)\);", ""),
-     "--voice-layout context", "prompt"),
+    ("context", "the sound of that turn is left out of the prompt",
+     (PROMPT, r"MV_TRY\(mv_prompt_add_audio\(prompt, s->model, v->codes, v->n_frames,",
+      "MV_TRY(mv_prompt_add_audio(prompt, s->model, v->codes, 0,"), "--voice-layout context", "prompt"),
 ]
 
 

@@ -155,9 +155,12 @@ class ResidualQuantizer(nn.Module):
         return distance.argmin(1)
 
     @torch.no_grad()
-    def start(self, x):
-        """k-means on projected latents x [N, dim], level by level."""
+    def start(self, x, keep=()):
+        """k-means on projected latents x [N, dim], level by level; the levels in `keep` stay as they are."""
         for level, layer in enumerate(self.layers):
+            if level in keep:
+                x = x - layer.codebook.table()[self.search(x, level)]
+                continue
             table = x[torch.randperm(len(x), device=x.device)[:BOOK_SIZE]].clone()
             for _ in range(10):
                 layer.codebook.embed_sum.copy_(table)

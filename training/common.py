@@ -15,7 +15,8 @@ STEPS = FRAME // HOP                         # mel frames in one code frame
 N_BANDS, N_FEATURES, FLOOR = 80, 87, -4.0    # per mel frame
 PITCH_MEAN, PITCH_SCALE = 4.9, 2.5           # ln Hz
 PHASE_REACH = 600                            # samples on either side from which a phase is taken
-BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 8, 512, 64, 128
+BOOKS, BOOK_SIZE, BOOK_DIM, LATENT = 14, 512, 64, 128
+PHASE_BOOK = 7                               # the codebook of the pitch's phase
 SLOTS = 4                                    # phone labels per code frame
 PHONES = ("pau aa ae ah ao aw ax axr ay b ch d dh dx eh el em en er ey f g hh hv ih iy jh k l m n nx ng ow oy p r s sh "
           "t th uh uw v w y z zh").split()

@@ -137,6 +137,9 @@ class Csm(nn.Module):
         else:
             given = torch.load(path, map_location="cpu", weights_only=False)["average"]
         own = self.state_dict()
+        for key in ("audio.weight", "codebooks_head"):          # of fewer codebooks: the first ones
+            if key in given and given[key].shape[1:] == own[key].shape[1:] and len(given[key]) < len(own[key]):
+                given[key] = torch.cat([given[key].float(), own[key][len(given[key]):]])
         taken = {k: v.float() for k, v in given.items() if k in own and own[k].shape == v.shape and k != "offsets"}
         self.load_state_dict(own | taken)
         for prefix in ("backbone_model.layers.", "depth_decoder.model.layers."):

@@ -1,5 +1,5 @@
 """For the last part of stage B: codes as the language model would speak them. Codebook 0 and the history are the true
-ones, the other codebooks are the depth decoder's own (greedy) choice, but the last: the phase of the pitch has to be that
+ones, the other codebooks are the depth decoder's own (greedy) choice, but one: the phase of the pitch has to be that
 of the sound that the decoder is held against. The residual codebooks are hard to predict; a decoder that has only seen
 true ones is hoarse on predicted ones.
 
@@ -33,7 +33,7 @@ def predict(model, items, device):
         code = (y @ model.codebooks_head[book - 1]).argmax(1).clamp(max=common.BOOK_SIZE - 1)
         said.append(code)
         x = torch.cat([x, model.audio(code + model.offsets[book])[:, None]], 1)
-    said[-1] = wanted[:, -1]
+    said[common.PHASE_BOOK] = wanted[:, common.PHASE_BOOK]
     return torch.stack(said, 1).cpu().numpy().astype(np.int16)
 
 

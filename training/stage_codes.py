@@ -2,11 +2,12 @@
 
     stage_codes.py --data DATA --out RUN/codes.pt                fit (on shards that are there)
     stage_codes.py --data DATA --out RUN/codes.pt --encode       write DATA/NN.codes.npz for every finished shard
+    stage_codes.py --data DATA --start OLD.pt --out RUN/codes.pt          keep the codebooks of OLD, add what it lacks
 
 A frame's latent is linear in what the synthesiser and the text say of it: its first half the principal components of
 the frame's noise-free features (16 rows of N_FEATURES, weighted by what the ear makes of them) and, in two dimensions
 that they leave free, the phase of the pitch at the frame's end; its second half those of the phones spoken in its SLOTS.
-The acoustic codebooks are residual k-means of the first half, but the last, which holds the phase alone: without it no
+The acoustic codebooks are residual k-means of the first half, but PHASE_BOOK, which holds the phase alone: without it no
 decoder can go on with a voice's periods from one frame to the next. Codebook 0 is k-means of the second half: it names
 what is said, whoever says it. The quantiser's projections pick the halves. A network that was
 trained for this in half an hour gave back levels as near on average, but its speech was understood far worse.
@@ -20,7 +21,7 @@ from torch import nn
 
 import common
 from codec import Quantizer
-from common import BOOK_DIM, N_BANDS, N_FEATURES, PHONES, SLOTS, STEPS
+from common import BOOK_DIM, N_BANDS, N_FEATURES, PHASE_BOOK, PHONES, SLOTS, STEPS
 
 ROW = STEPS * N_FEATURES
 FIT_FRAMES = 60000
@@ -72,14 +73,33 @@ class Analysis(nn.Module):
         for basis, values in ((self.basis, (features - self.mean) @ self.basis),
                               (self.phone_basis, (x - self.phone_mean) @ self.phone_basis)):
             basis.mul_(2 / values.std())
-        z = self(features.view(1, -1, N_FEATURES), phones[None], torch.zeros_like(phases)[None])
-        for part in self.quantizer.children():
-            part.start(part.input_proj(z)[0].t())
-        table = self.quantizer.acoustic_residual_vector_quantizer.layers[-1].codebook.embed_sum
+        table = self.acoustic().layers[PHASE_BOOK - 1].codebook.embed_sum
         angle = torch.arange(PHASES) * (2 * torch.pi / PHASES)
         table.zero_()                                   # code 0: no pitch, and equal rows that are never found
         table[1:1 + PHASES, FREE] = PHASE_SCALE * angle.cos()
         table[1:1 + PHASES, FREE + 1] = PHASE_SCALE * angle.sin()
+        self.start(features, phones, phases, [PHASE_BOOK - 1])
+
+    def acoustic(self):
+        return self.quantizer.acoustic_residual_vector_quantizer
+
+    def start(self, features, phones, phases, keep, semantic=True):
+        """Finds the acoustic codebooks whose levels are not in `keep`, and codebook 0."""
+        z = self(features.view(1, -1, N_FEATURES), phones[None], phases[None])
+        if semantic:
+            part = self.quantizer.semantic_residual_vector_quantizer
+            part.start(part.input_proj(z)[0].t())
+        self.acoustic().start(self.acoustic().input_proj(z)[0].t(), keep)
+
+    @torch.no_grad()
+    def go_on(self, old, features, phones, phases):
+        """Takes a state with fewer codebooks, and finds the others in what those leave."""
+        own = self.state_dict()
+        self.load_state_dict({k: old.get(k, v) for k, v in own.items()})
+        mark = "quantizer.acoustic_residual_vector_quantizer.layers."
+        given = {int(k.removeprefix(mark).split(".")[0]) for k in old if k.startswith(mark)}
+        print(f"{len(given)} acoustic codebooks taken")
+        self.start(features, phones, phases, given, semantic=False)
 
 
 def one_hot(phones):
@@ -118,12 +138,12 @@ def frames_of(corpus, order, limit=None):
 def report(model, corpus):
     """Distances on unseen sentences with the first 1, 2, ... acoustic codebooks, through the linear inverse."""
     features, phones, phases = frames_of(corpus, range(min(200, len(corpus.utterances))))
-    part = model.quantizer.acoustic_residual_vector_quantizer
+    part = model.acoustic()
     rest = part.input_proj(model(features.view(1, -1, N_FEATURES), phones[None], phases[None]))[0].t()
     scale = weights()[:, None]
     inverse = (model.basis / scale ** 2 / (model.basis / scale).square().sum(0)).t()
     total = torch.zeros_like(rest)
-    for level in range(common.BOOKS - 2):
+    for level in range(common.BOOKS - 1):
         row = part.layers[level].codebook.table()[part.search(rest, level)]
         rest, total = rest - row, total + row
         made = (total[:, :FREE] @ inverse[:FREE] + model.mean).view(-1, N_FEATURES).t()[None]
@@ -162,6 +182,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--encode", action="store_true")
+    parser.add_argument("--start", help="codes.pt whose codebooks stay")
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--shards", nargs="*")
     args = parser.parse_args()
@@ -170,7 +191,11 @@ def main():
         return encode(args, load(args.out))
     model, corpus = Analysis(), common.Corpus(args.data)
     order = np.random.default_rng(args.seed).permutation(len(corpus.utterances))
-    model.fit(*frames_of(corpus, order, FIT_FRAMES))
+    frames = frames_of(corpus, order, FIT_FRAMES)
+    if args.start:
+        model.go_on(common.load(args.start)["model"], *frames)
+    else:
+        model.fit(*frames)
     common.save(args.out, model=model.state_dict())
     report(model, common.Corpus(args.data, ["test"]))
 

@@ -21,7 +21,7 @@ from corpus import key, test_keys
 from csm import ALIGN_LAYER, Csm, prompt
 from voices import VOICES
 
-WEIGHTS = (2.5, 2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4)      # per codebook
+WEIGHTS = (2.5, 2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4, 0.4, 0.3, 0.3, 0.25, 0.25, 0.2)      # per codebook
 NEUTRAL = range(3, 10)                                  # speaker tags that name no voice
 
 

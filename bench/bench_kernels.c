@@ -115,7 +115,7 @@ static int run_all(mv_pool *pool, const operands *ops) {
     for (int tier = MV_TIER_SCALAR + 1; tier < MV_N_TIERS; tier++) {
         mv_exec exec = {mv_kernels_get((mv_tier)tier), pool};
         if (!exec.kernels) continue;
-        for (int type = 0; type < MV_N_WTYPES; type++)
+        for (int type = 0; type < MV_N_FLOAT_WTYPES; type++)
             for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
                 run_case(&exec, (mv_wtype)type, &cases[i], ops);
     }

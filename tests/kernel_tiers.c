@@ -10,7 +10,7 @@
 
 #if MV_TEST_SIMDE
 MV_TIER_DECLARE(avx512_simde);
-static const mv_kernels simde_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512_simde);
+static const mv_kernels simde_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512_simde, scalar);
 #endif
 
 size_t test_tiers(const test_tier **tiers) {

@@ -107,7 +107,7 @@ static void product_check(const product *p, const test_tier *tier) {
 static int check_shape(shape s, size_t ldx, size_t ldy, uint64_t *seed) {
     const test_tier *tiers;
     size_t n_tiers = test_tiers(&tiers);
-    for (int type = 0; type < MV_N_WTYPES; type++) {
+    for (int type = 0; type < MV_N_FLOAT_WTYPES; type++) {
         product p;
         product_init(&p, (mv_wtype)type, s, ldx, ldy, seed);
         for (size_t t = 0; t < n_tiers; t++)
@@ -210,7 +210,7 @@ static void matmul_does_not_depend_on_the_call(void **state) {
     const shape s = {71, 611, 53};
     uint64_t seed = 5;
     int n_cases = 0;
-    for (int type = 0; type < MV_N_WTYPES; type++) {
+    for (int type = 0; type < MV_N_FLOAT_WTYPES; type++) {
         product p;
         product_init(&p, (mv_wtype)type, s, s.n_cols, s.n_rows, &seed);
         for (size_t t = 0; t < n_tiers; t++) {
@@ -226,7 +226,7 @@ static void matmul_does_not_depend_on_the_call(void **state) {
         }
         product_deinit(&p);
     }
-    assert_int_equal(n_cases, 27 * MV_N_WTYPES);
+    assert_int_equal(n_cases, 27 * MV_N_FLOAT_WTYPES);
 }
 
 /* ---- number formats ------------------------------------------------------------------------- */

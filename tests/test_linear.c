@@ -35,7 +35,7 @@ static void trap_45_any_number_of_threads_gives_the_same_bits(void **state) {
     mv_exec exec = {mv_kernels_get(mv_tier_best()), NULL};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const size_t n_rows = shapes[i].n_rows, n_cols = shapes[i].n_cols, n = shapes[i].n_batch;
-        const mv_wtype type = (mv_wtype)(i % MV_N_WTYPES);
+        const mv_wtype type = (mv_wtype)(i % MV_N_FLOAT_WTYPES);
         const size_t ldx = n_cols + i % 3, ldy = n_rows + i % 2, n_y = n * ldy;
         mv_matrix m;
         fill(&m, type, n_rows, n_cols, &seed);
@@ -75,7 +75,7 @@ static void several_matrices_are_the_same_as_each_alone(void **state) {
     assert_ok(mv_pool_create(3, &exec.pool, &err), err);
     mv_matrix m[4];
     for (int i = 0; i < 4; i++)
-        fill(&m[i], (mv_wtype)(i % MV_N_WTYPES), rows[i], 65, &seed);
+        fill(&m[i], (mv_wtype)(i % MV_N_FLOAT_WTYPES), rows[i], 65, &seed);
     for (size_t i = 0; i < 2000 * 65; i++)
         x[i] = test_uniform(&seed);
     int n_cases = 0;
@@ -100,7 +100,7 @@ static void several_matrices_are_the_same_as_each_alone(void **state) {
 static void a_row_is_read_as_f32(void **state) {
     (void)state;
     uint64_t seed = 23;
-    for (int type = 0; type < MV_N_WTYPES; type++) {
+    for (int type = 0; type < MV_N_FLOAT_WTYPES; type++) {
         mv_matrix m;
         fill(&m, (mv_wtype)type, 7, 33, &seed);
         for (size_t r = 0; r < 7; r++) {

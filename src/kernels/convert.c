@@ -24,6 +24,21 @@ float mv_f16_to_f32(uint16_t h) {
 
 float mv_bf16_to_f32(uint16_t h) { return from_bits((uint32_t)h << 16); }
 
+uint16_t mv_f32_to_f16(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00);  /* NaN, quiet */
+    if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* halfway beyond 65504 */
+    if (magnitude < 0x38800000) { /* below 2^-14: units of 2^-24, which adding 0.5 rounds to */
+        float small = from_bits(magnitude) + 0.5f;
+        memcpy(&bits, &small, sizeof bits);
+        return (uint16_t)(sign | (bits - 0x3f000000));
+    }
+    uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
+    return (uint16_t)(sign | (rounded - 0x38000000) >> 13);
+}
+
 uint16_t mv_f32_to_bf16(float f) {
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);

@@ -3,12 +3,12 @@
 
 #include "kernels/tiers.h"
 
-static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar);
+static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar, scalar);
 #if defined(__x86_64__)
-static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2);
-static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512);
+static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, scalar);
+static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, scalar);
 #elif defined(__aarch64__)
-static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon);
+static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon, scalar);
 #endif
 
 const mv_kernels *mv_kernels_get(mv_tier tier) {
@@ -28,6 +28,7 @@ const mv_kernels *mv_kernels_get(mv_tier tier) {
 size_t mv_wtype_bytes(mv_wtype type) { return type == MV_W_F32 ? 4 : 2; }
 
 const char *mv_wtype_name(mv_wtype type) {
-    static const char *const names[MV_N_WTYPES] = {"f32", "f16", "bf16"};
+    static const char *const names[MV_N_WTYPES] = {"f32", "f16", "bf16", "int8",
+                                                   "q8",  "q8a", "q4",   "q4a"};
     return (unsigned)type < MV_N_WTYPES ? names[type] : "unknown";
 }

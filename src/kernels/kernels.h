@@ -9,7 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum mv_wtype { MV_W_F32, MV_W_F16, MV_W_BF16, MV_N_WTYPES } mv_wtype;
+typedef enum mv_wtype {
+    MV_W_F32,
+    MV_W_F16,
+    MV_W_BF16,
+    /* Packed in tiles of 16 rows (kernels/packed.h), in blocks of 32 columns: */
+    MV_W_I8,  /* int8, one f32 scale a row */
+    MV_W_Q8,  /* int8, an f16 scale a block */
+    MV_W_Q8A, /* 0..255, f16 scale and min: MLX's 5, 6 and 8 bits */
+    MV_W_Q4,  /* 4 bits, scale * (q - 8) */
+    MV_W_Q4A, /* 4 bits, scale * q + min: Q4_1, MLX's 2, 3 and 4 bits */
+    MV_N_WTYPES,
+    MV_N_FLOAT_WTYPES = MV_W_I8,
+    MV_N_PACKED_WTYPES = MV_N_WTYPES - MV_N_FLOAT_WTYPES
+} mv_wtype;
 
 /* y[b*ldy + r] = sum over c < n_cols of w[r][c] * x[b*ldx + c], for r < n_rows, b < n_batch.
  *   w: row r starts at (const char *)w + r*row_bytes; any alignment (files are mapped as they lie).
@@ -20,9 +33,37 @@ typedef enum mv_wtype { MV_W_F32, MV_W_F16, MV_W_BF16, MV_N_WTYPES } mv_wtype;
 typedef void (*mv_matmul_fn)(float *y, size_t ldy, const void *w, size_t row_bytes, const float *x,
                              size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch);
 
+/* 32 values of an activation, as int8: x[i] is about scale * q[i]. */
+typedef struct mv_xblock {
+    float scale;      /* max|x| / 127 */
+    float scaled_sum; /* scale * sum */
+    int32_t sum;      /* of the q */
+} mv_xblock;
+
+/* One row of n activations, n a multiple of 32, to n/32 blocks. Of each block, q = x * (127 /
+ * max|x|), rounded once to f32, then to the nearest integer, ties to even: in -127..127. A block
+ * whose values are all smaller than 2^-100 is zeros with scale 0; one that holds a NaN or an
+ * infinity is zeros with a NaN as scale and scaled_sum, which makes every product of the row a NaN.
+ * The same bits on every tier (but for those of a NaN). q and x at any alignment. */
+typedef void (*mv_quantize_fn)(int8_t *q, mv_xblock *blocks, const float *x, size_t n);
+
+/* y[b*ldy + r] = W x, of the whole tiles at w (their last one may be ragged: n_rows counts; w is
+ * aligned to 64 bytes) and n_batch rows of quantised activations, q [n_batch][n_cols] and blocks
+ * [n_batch][n_cols/32]. n_cols is a multiple of 32. For each value, from acc = 0 over the blocks
+ * in order, with the integer dot product d = sum of wq*xq (of Q4: (wq - 8)*xq), which is exact:
+ *   I8           acc = fma(f32(d), x.scale, acc); at the end y = acc * row scale
+ *   others       acc = fma(f32(d), w.scale * x.scale, acc)
+ *   Q8A, Q4A     then acc = fma(w.min, x.scaled_sum, acc)
+ * The same bits on every tier, whatever else is in the call. */
+typedef void (*mv_packed_matmul_fn)(float *y, size_t ldy, const void *w, size_t n_rows,
+                                    size_t n_cols, const int8_t *q, const mv_xblock *blocks,
+                                    size_t n_batch);
+
 typedef struct mv_kernels {
     mv_tier tier;
-    mv_matmul_fn matmul[MV_N_WTYPES];
+    mv_matmul_fn matmul[MV_N_FLOAT_WTYPES];
+    mv_quantize_fn quantize;
+    mv_packed_matmul_fn packed[MV_N_PACKED_WTYPES]; /* of type t: packed[t - MV_N_FLOAT_WTYPES] */
 
     /* sum of a[i]*b[i]; n >= 0; any alignment */
     float (*dot)(const float *a, const float *b, size_t n);
@@ -42,9 +83,9 @@ typedef struct mv_kernels {
     void (*softmax)(float *x, size_t n);
 } mv_kernels;
 
-/* The element size in bytes of a weight type. */
+/* The element size in bytes of a float weight type. */
 size_t mv_wtype_bytes(mv_wtype type);
-const char *mv_wtype_name(mv_wtype type); /* "f32", "f16", "bf16" */
+const char *mv_wtype_name(mv_wtype type); /* "f32", "f16", "bf16", "int8", "q8", "q8a", ... */
 
 /* The table of a tier; NULL when it is not compiled in or this machine lacks it. */
 const mv_kernels *mv_kernels_get(mv_tier tier);

@@ -2,6 +2,10 @@
 need. It hears LOOKAHEAD samples more than the codes describe: so much is the codec's own delay.
 
     stage_encoder.py --data DATA --codes RUN/codes.pt --out RUN/encoder.pt --minutes 60      (run again to go on)
+    stage_encoder.py --data DATA --codes RUN/codes.pt --out RUN/encoder.pt --hear 04 05      writes DATA/NN.heard.npz
+
+The second one writes what the encoder makes of whole utterances, without LOOKAHEAD as in the engine: from such prompts
+the language model learns to follow voices (stage_lm.py takes them up).
 """
 import argparse
 import pathlib
@@ -42,6 +46,27 @@ class Streams:
         return torch.tensor(audio[:, LOOKAHEAD:] * gain)[:, None], torch.tensor(features), torch.tensor(phones), torch.tensor(phases)
 
 
+@torch.no_grad()
+def hear(args, teacher, encoder, device):
+    """Codes of shards by the encoder, beside the true ones and of the same lengths."""
+    encoder.load_state_dict(common.load(args.out, device)["average"])
+    encoder.eval()
+    for name in args.hear:
+        corpus = common.Corpus(args.data, [name])
+        frames = np.array([corpus.frames(i) for i in range(len(corpus.utterances))])
+        codes, order = [None] * len(frames), np.argsort(frames)
+        for k in range(0, len(order), 16):
+            group = order[k:k + 16]
+            audio = np.stack([np.pad(corpus.audio(i), (0, (frames[group].max() - frames[i]) * common.FRAME)) for i in group])
+            made = teacher.quantizer(encoder(torch.tensor(audio, device=device)[:, None])).transpose(1, 2)
+            for i, c in zip(group, made.cpu().numpy().astype(np.int16)):
+                codes[i] = c[:frames[i]]
+        true = np.load(pathlib.Path(args.data) / f"{name}.codes.npz")["codes"]
+        codes = np.concatenate(codes)
+        np.savez(pathlib.Path(args.data) / f"{name}.heard.npz", codes=codes, frames=frames)
+        print(f"{name}: heard equals true: {' '.join(f'{s:.2f}' for s in (codes == true).mean(0))}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
@@ -53,10 +78,13 @@ def main():
     parser.add_argument("--peak", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hear", nargs="+", metavar="SHARD", help="no training: write what the encoder makes of these")
     args = parser.parse_args()
     device = common.setup(args.seed, args.threads)
     teacher = stage_codes.load(args.codes, device)
     encoder = Encoder(args.filters).to(device)
+    if args.hear:
+        return hear(args, teacher, encoder, device)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     progress, average = common.Progress(args.minutes, args.peak), common.Average(encoder)
     if args.out.exists():
@@ -75,7 +103,8 @@ def main():
         with torch.no_grad():
             wanted = teacher(features, phones, phases)
         made = encoder(audio)
-        scale = wanted.var((0, 2), keepdim=True) + 0.05 * wanted.var()
+        scale = wanted.var((0, 2), keepdim=True)
+        scale = (scale * scale.mean()).sqrt() + 0.02 * scale.mean()            # the first components count most, as in codes
         loss = ((made - wanted).square() / scale).mean()
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()

@@ -22,6 +22,7 @@ from csm import ALIGN_LAYER, Csm, prompt
 from voices import VOICES
 
 WEIGHTS = (2.5, 2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4, 0.4, 0.3, 0.3, 0.25, 0.25, 0.2)      # per codebook
+HEARD = 0.7                                             # share of the voice prompts as the encoder hears them
 NEUTRAL = range(3, 10)                                  # speaker tags that name no voice
 
 
@@ -51,7 +52,10 @@ def spoken_letter(label, n_frames):
 
 
 class Utterance:
-    def __init__(self, label, codes, phones):
+    """`heard`: its codes as the encoder finds them in the sound, where these are known."""
+
+    def __init__(self, label, codes, phones, heard=None):
+        self.heard = heard
         self.text, self.codes, self.phones, self.letter = label["text"], codes, phones, spoken_letter(label, len(codes))
         shape = (label["pitch"], label["formant"], label["tempo"])
         self.voice = (label["voice"], *shape)
@@ -59,11 +63,14 @@ class Utterance:
 
 
 class Segment:
-    """One text segment with the audio of its utterances; `learnt` are those whose frames are targets."""
+    """One text segment with the audio of its utterances; `learnt` are those whose frames are targets; the first `heard`
+    ones are a recording: their codes are the encoder's, and no targets."""
 
-    def __init__(self, tag, utterances, learnt=None):
+    def __init__(self, tag, utterances, learnt=None, heard=0):
         self.tag, self.utterances = tag, utterances
         self.learnt = [True] * len(utterances) if learnt is None else learnt
+        self.given = [u.heard if i < heard and u.heard is not None else u.codes for i, u in enumerate(utterances)]
+        self.learnt = [a and given is u.codes for a, given, u in zip(self.learnt, self.given, utterances)]
         self.text = prompt(" ".join(u.text for u in utterances), tag)
         self.positions = len(self.text) + sum(len(u.codes) for u in utterances) + 1
 
@@ -82,9 +89,11 @@ class Examples:
                 continue
             self.seen.add(name)
             corpus, pack = common.Corpus(self.folder, [name]), np.load(path)
-            codes = np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])
+            split = lambda p: np.split(p["codes"], np.cumsum(p["frames"])[:-1])
+            codes, heard_path = split(pack), self.folder / f"{name}.heard.npz"
+            heard = split(np.load(heard_path)) if heard_path.exists() else [None] * len(codes)
             held_out = test_keys() if names is None else ()
-            self.items += [Utterance(corpus.utterances[i][1], c, corpus.phones(i).astype(np.int8)) for i, c in enumerate(codes)
+            self.items += [Utterance(corpus.utterances[i][1], c, corpus.phones(i).astype(np.int8), heard[i]) for i, c in enumerate(codes)
                            if key(corpus.utterances[i][1]["text"]) not in held_out]
         return self
 
@@ -113,10 +122,11 @@ class Examples:
         """Voice match: under a neutral tag all is learnt; under a tag that names another voice only what follows the
         reference is, so that a tag alone keeps its meaning."""
         u = [queue.pop() for _ in range(min(len(queue), int(rng.integers(2, 5))))]
+        heard = len(u) - 1 if rng.random() < HEARD else 0
         if rng.random() < 0.6:
-            return Segment(int(rng.choice(NEUTRAL)), u)
+            return Segment(int(rng.choice(NEUTRAL)), u, heard=heard)
         other = int(rng.integers(len(VOICES)))
-        return Segment(other, u, [other == tag] * (len(u) - 1) + [len(u) > 1 or other == tag])
+        return Segment(other, u, [other == tag] * (len(u) - 1) + [len(u) > 1 or other == tag], heard)
 
     def batches(self, rng, positions, plain=False, part=(0, 1)):
         """Batches of similar length, in random order; part (k, n): every nth from the kth on, and as many of each. Batches
@@ -148,7 +158,8 @@ def conversations(rng, talk):
         for turn in turns:                              # a speaker keeps its tag
             turn[:] = [(turn[0][0], u) for _, u in turn]
         mixed = [t for pair in itertools.zip_longest(*turns) for t in pair if t]
-        out.append([Segment(tag, [u]) for tag, u in mixed])
+        heard = rng.random() < HEARD                    # all but the last turn
+        out.append([Segment(tag, [u], heard=heard and k + 1 < len(mixed)) for k, (tag, u) in enumerate(mixed)])
         at += 1 + two
     return out
 
@@ -167,9 +178,9 @@ def collate(examples):
             text[row, at:at + len(t)] = t
             letters = at + len(t) - 1 - sum(len(u.text) + 1 for u in segment.utterances) + 1
             at += len(t)
-            for u, learnt in zip(segment.utterances, segment.learnt):
+            for u, given, learnt in zip(segment.utterances, segment.given, segment.learnt):
                 n = len(u.codes)
-                codes[row, at:at + n], audio[row, at:at + n] = u.codes, True
+                codes[row, at:at + n], audio[row, at:at + n] = given, True
                 if learnt:
                     target[row, at - 1:at + n - 1], phones[row, at - 1:at + n - 1] = u.codes, u.phones
                 letter[row, at - 1:at + n - 1] = np.where(u.letter >= 0, u.letter + letters, -1)

@@ -87,7 +87,7 @@ static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c, co
     /* As many copies of the matrix as make 64 MB, one after the other: as in a step of the model,
      * none is found in the cache of a core. */
     size_t n_copies = c->n_batch == 1 ? (64u << 20) / bytes : 1;
-    mv_matrix m = {type, c->n_rows, c->n_cols, row_bytes, NULL, NULL};
+    mv_matrix m = {.type = type, .n_rows = c->n_rows, .n_cols = c->n_cols, .row_bytes = row_bytes};
     double s[N_RUNS];
     for (int i = -1; i < N_RUNS; i++) {
         double start = mv_now_s();
@@ -113,7 +113,7 @@ static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c, co
 
 static int run_all(mv_pool *pool, const operands *ops) {
     for (int tier = MV_TIER_SCALAR + 1; tier < MV_N_TIERS; tier++) {
-        mv_exec exec = {mv_kernels_get((mv_tier)tier), pool};
+        mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier), .pool = pool};
         if (!exec.kernels) continue;
         for (int type = 0; type < MV_N_FLOAT_WTYPES; type++)
             for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

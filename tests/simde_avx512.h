@@ -56,6 +56,12 @@ static inline simde__m512i shim_cvtps_epi32(simde__m512 v) {
     return simde_mm512_castps_si512(shim_512(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)));
 }
 
+static inline simde__m512 shim_cvtepi32_ps(simde__m512i v) {
+    simde__m512 bits = simde_mm512_castsi512_ps(v);
+    return shim_512(_mm256_cvtepi32_ps(_mm256_castps_si256(shim_half(bits, 0))),
+                    _mm256_cvtepi32_ps(_mm256_castps_si256(shim_half(bits, 1))));
+}
+
 #undef _mm512_maskz_loadu_ps
 #define _mm512_maskz_loadu_ps shim_maskz_loadu_ps
 #undef _mm512_mask_storeu_ps
@@ -66,6 +72,8 @@ static inline simde__m512i shim_cvtps_epi32(simde__m512 v) {
 #define _mm512_cvtepu16_epi32 shim_cvtepu16_epi32
 #undef _mm512_cvtps_epi32
 #define _mm512_cvtps_epi32 shim_cvtps_epi32
+#undef _mm512_cvtepi32_ps
+#define _mm512_cvtepi32_ps shim_cvtepi32_ps
 #undef _mm512_extractf32x8_ps
 #define _mm512_extractf32x8_ps shim_half
 

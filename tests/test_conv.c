@@ -55,7 +55,7 @@ static void fixture_init(fixture *f, const shape *s, uint64_t seed) {
     f->weight = random_values((size_t)s->in * taps * (size_t)s->kernel, &seed);
     f->bias = s->bias ? random_values((size_t)s->out, &seed) : NULL;
     f->input = random_values(f->n_in * (size_t)s->in, &seed);
-    f->exec = (mv_exec){mv_kernels_get(mv_tier_best()), NULL};
+    f->exec = (mv_exec){.kernels = mv_kernels_get(mv_tier_best())};
     if (s->kind == CONV)
         assert_ok(
             mv_conv_init(&f->conv, f->weight, f->bias, s->in, s->out, s->kernel, s->stride, &err),
@@ -215,7 +215,7 @@ static void trap_39_transposed_weight_order(void **ctx) {
         weight[i] = (float)i;
     mv_conv conv;
     assert_ok(mv_conv_init_transposed(&conv, weight, NULL, C, C, K, S, &err), err);
-    const mv_exec exec = {mv_kernels_get(MV_TIER_SCALAR), NULL};
+    const mv_exec exec = {.kernels = mv_kernels_get(MV_TIER_SCALAR)};
     for (int i = 0; i < C; i++) {
         memset(state, 0, sizeof state);
         memset(x, 0, sizeof x);
@@ -242,7 +242,8 @@ static void finish_adds_and_activates(void **ctx) {
     mv_pool *pool;
     assert_ok(mv_conv_init(&conv, weight, bias, 1, OUT, 1, 1, &err), err);
     assert_ok(mv_pool_create(2, &pool, &err), err);
-    const mv_exec many = {mv_kernels_get(mv_tier_best()), pool}, one = {many.kernels, NULL};
+    const mv_exec many = {.kernels = mv_kernels_get(mv_tier_best()), .pool = pool};
+    const mv_exec one = {.kernels = many.kernels};
     mv_conv_finish(&many, &conv, y, skip, ROWS, sum, act);
     mv_conv_finish(&one, &conv, y, skip, ROWS, NULL, alone);
     assert_memory_equal(act, alone, OUT * ROWS * sizeof *act);

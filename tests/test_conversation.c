@@ -51,7 +51,7 @@ static void continue_by_hand(const script *p, int n_codebooks, size_t n, int32_t
         mv_csm_depth_begin(&stream);
         for (int i = 0; i < n_codebooks; i++) {
             if (i == 0)
-                mv_csm_head0(csm, exec, hidden, 1, logits);
+                mv_csm_head0(csm, &scratch, exec, hidden, 1, logits);
             else
                 mv_csm_depth_step(csm, streams, 1, &scratch, exec, i, hidden, &frame[i - 1],
                                   logits);

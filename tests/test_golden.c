@@ -228,7 +228,7 @@ static void greedy(const marvis_model *model, const golden *g, int n_codebooks, 
         mv_csm_depth_begin(&stream);
         for (int i = 0; i < n_codebooks; i++) {
             if (i == 0)
-                mv_csm_head0(csm, exec, hidden, 1, logits);
+                mv_csm_head0(csm, &scratch, exec, hidden, 1, logits);
             else
                 mv_csm_depth_step(csm, streams, 1, &scratch, exec, i, hidden, &frame[i - 1],
                                   logits);

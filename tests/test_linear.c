@@ -7,7 +7,7 @@
 
 static void fill(mv_matrix *m, mv_wtype type, size_t n_rows, size_t n_cols, uint64_t *seed) {
     size_t wb = mv_wtype_bytes(type);
-    *m = (mv_matrix){type, n_rows, n_cols, n_cols * wb, NULL, NULL};
+    *m = (mv_matrix){.type = type, .n_rows = n_rows, .n_cols = n_cols, .row_bytes = n_cols * wb};
     m->data = m->owned = mv_alloc(n_rows * n_cols, wb);
     assert_non_null(m->owned);
     for (size_t i = 0; i < n_rows * n_cols; i++) {
@@ -32,7 +32,7 @@ static void trap_45_any_number_of_threads_gives_the_same_bits(void **state) {
     marvis_error err;
     uint64_t seed = 21;
     int n_cases = 0;
-    mv_exec exec = {mv_kernels_get(mv_tier_best()), NULL};
+    mv_exec exec = {.kernels = mv_kernels_get(mv_tier_best())};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const size_t n_rows = shapes[i].n_rows, n_cols = shapes[i].n_cols, n = shapes[i].n_batch;
         const mv_wtype type = (mv_wtype)(i % MV_N_FLOAT_WTYPES);
@@ -71,7 +71,7 @@ static void several_matrices_are_the_same_as_each_alone(void **state) {
     static float y[4][1536 * 40 + 5 * 2000], want[1536 * 40 + 5 * 2000], x[2000 * 65];
     marvis_error err;
     uint64_t seed = 22;
-    mv_exec exec = {mv_kernels_get(mv_tier_best()), NULL};
+    mv_exec exec = {.kernels = mv_kernels_get(mv_tier_best())};
     assert_ok(mv_pool_create(3, &exec.pool, &err), err);
     mv_matrix m[4];
     for (int i = 0; i < 4; i++)

@@ -10,7 +10,7 @@
  */
 static const double TOLERANCE = 1e-4;
 
-static mv_exec best_exec(void) { return (mv_exec){mv_kernels_get(mv_tier_best()), NULL}; }
+static mv_exec best_exec(void) { return (mv_exec){.kernels = mv_kernels_get(mv_tier_best())}; }
 
 static float *floats(size_t n) {
     float *values = calloc(n, sizeof *values);
@@ -29,7 +29,7 @@ static int check_golden(const char *weights, const char *expected, const mv_mimi
     float *pcm = floats(g.n_frames * samples), *latents = floats(2 * g.n_frames * latent);
     int n_run = 0;
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        const mv_exec exec = {mv_kernels_get((mv_tier)tier), NULL};
+        const mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier)};
         mv_mimi_decoder *decoder;
         marvis_error err;
         if (!exec.kernels) continue;
@@ -181,7 +181,7 @@ static void trap_09_streaming_equals_offline(void **ctx) {
     float *whole = floats(n), *pcm = floats(n);
     int n_run = 0;
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        mv_exec exec = {mv_kernels_get((mv_tier)tier), NULL};
+        mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier)};
         if (!exec.kernels) continue;
         decode_chunked(mimi, &exec, config.n_codebooks, 16, g.n_frames, g.codes, g.n_frames, whole);
         for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {

@@ -28,7 +28,7 @@ static mv_mimi_config encoder_config(void) {
     return c;
 }
 
-static mv_exec best_exec(void) { return (mv_exec){mv_kernels_get(mv_tier_best()), NULL}; }
+static mv_exec best_exec(void) { return (mv_exec){.kernels = mv_kernels_get(mv_tier_best())}; }
 
 static void *zeros(size_t n, size_t size) {
     void *p = calloc(n ? n : 1, size);
@@ -198,7 +198,7 @@ static int check_clip(const codec *c, const mv_safetensors *file, const char *ki
     float *latents = zeros(k.n_frames * c->latent, sizeof *latents);
     int n_run = 0;
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        const mv_exec exec = {mv_kernels_get((mv_tier)tier), NULL};
+        const mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier)};
         if (!exec.kernels) continue;
         encode_in(c, &exec, (int)c->n_codebooks, 5, piece, 1, k.pcm, k.n_samples, codes, latents);
         const double error = test_row_error(latents, k.latents, k.n_frames, c->latent);
@@ -271,7 +271,7 @@ static void trap_09_streaming_equals_offline(void **ctx) {
     float *latents = zeros(n_frames * c.latent, sizeof *latents);
     int n_run = 0;
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        mv_exec exec = {mv_kernels_get((mv_tier)tier), NULL};
+        mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier)};
         if (!exec.kernels) continue;
         encode_in(&c, &exec, 8, 16, n, 0, pcm, n, whole, expected);
         for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++, n_run++) {
@@ -500,7 +500,7 @@ static void quantize(codec *c, const float *latents, size_t n, int32_t *codes) {
     int32_t *first = zeros(n, sizeof *first);
     int n_run = 0;
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        const mv_exec exec = {mv_kernels_get((mv_tier)tier), NULL};
+        const mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier)};
         if (!exec.kernels) continue;
         mv_mimi_quantize(c->mimi, c->weights, &exec, latents, n, 1, residuals, dots, codes);
         if (n_run++ == 0) memcpy(first, codes, n * sizeof *codes);

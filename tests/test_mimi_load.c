@@ -90,7 +90,7 @@ static void assert_refused(const mv_safetensors *source, const change *c, const 
 static void assert_decodes_the_same(const char *relative, const change *c, const char *prefix) {
     const mv_mimi_config config = tiny_config();
     const size_t samples = (size_t)mv_mimi_frame_samples(&config), n = 6;
-    const mv_exec exec = {mv_kernels_get(mv_tier_best()), NULL};
+    const mv_exec exec = {.kernels = mv_kernels_get(mv_tier_best())};
     float *pcm[2];
     mv_safetensors source;
     marvis_error err;

@@ -12,6 +12,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #elif defined(__APPLE__)
@@ -49,6 +53,7 @@ enum {
     XCR0_AVX512 = 0xe6 /* and opmask, zmm 0-15 upper halves, zmm 16-31 */
 };
 #define LEAF7_AVX512VL (1u << 31)
+enum { LEAF7_C_VNNI = 1 << 11 };
 
 static uint64_t read_xcr0(void) {
     uint32_t low, high;
@@ -83,6 +88,22 @@ bool mv_tier_available(mv_tier tier) {
 #endif
     default: return false;
     }
+}
+
+bool mv_cpu_has_int8_dot(void) {
+#if defined(__x86_64__)
+    uint32_t a, b, c, d;
+    return x86_tier_available(MV_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           has_all(c, LEAF7_C_VNNI);
+#elif defined(__aarch64__) && defined(__linux__)
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#elif defined(__aarch64__) && defined(__APPLE__)
+    int has = 0;
+    size_t len = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &len, NULL, 0) == 0 && has;
+#else
+    return false;
+#endif
 }
 
 mv_tier mv_tier_best(void) {

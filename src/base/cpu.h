@@ -21,6 +21,9 @@ bool mv_tier_from_name(const char *name, mv_tier *tier);
 /* Whether this machine can run the tier: CPUID and XGETBV on x86-64; always NEON on arm64. */
 bool mv_tier_available(mv_tier tier);
 
+/* Whether the CPU and its system have dot products of int8: AVX-512 VNNI, or arm64's. */
+bool mv_cpu_has_int8_dot(void);
+
 /* The best tier that is available and compiled in. */
 mv_tier mv_tier_best(void);
 

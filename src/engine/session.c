@@ -267,7 +267,7 @@ static marvis_status generate(marvis_session *s, int t, marvis_error *err) {
         mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
         mv_session_note_frame(s);
     }
-    mv_csm_head0(csm, exec, s->hidden, 1, s->logits);
+    mv_csm_head0(csm, &s->scratch, exec, s->hidden, 1, s->logits);
     if (t > s->length.late) s->logits[0] += eos_bias(s, t);
     MV_TRY(choose(s, 0, err));
     double middle = mv_now_s();

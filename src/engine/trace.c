@@ -72,7 +72,7 @@ static void trace_heads(trace *t, const int32_t *frames, size_t first, size_t co
         mv_csm_depth_begin(t->streams[s]);
     for (size_t c = 0; c < n_codebooks; c++) {
         if (c == 0) {
-            mv_csm_head0(csm, exec, hidden, count, t->logits);
+            mv_csm_head0(csm, &t->scratch, exec, hidden, count, t->logits);
         } else {
             for (size_t s = 0; s < count; s++)
                 t->previous[s] = frames[(first + s) * n_codebooks + c - 1];

@@ -5,10 +5,12 @@
 
 static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar, scalar);
 #if defined(__x86_64__)
-static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, scalar);
-static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, scalar);
+static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx2);
+static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, avx2);
+static const mv_kernels vnni_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, vnni);
 #elif defined(__aarch64__)
-static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon, scalar);
+static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
+static const mv_kernels neon_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon_dot);
 #endif
 
 const mv_kernels *mv_kernels_get(mv_tier tier) {
@@ -17,9 +19,9 @@ const mv_kernels *mv_kernels_get(mv_tier tier) {
     case MV_TIER_SCALAR: return &scalar_table;
 #if defined(__x86_64__)
     case MV_TIER_AVX2: return &avx2_table;
-    case MV_TIER_AVX512: return &avx512_table;
+    case MV_TIER_AVX512: return mv_cpu_has_int8_dot() ? &vnni_table : &avx512_table;
 #elif defined(__aarch64__)
-    case MV_TIER_NEON: return &neon_table;
+    case MV_TIER_NEON: return mv_cpu_has_int8_dot() ? &neon_dot_table : &neon_table;
 #endif
     default: return NULL;
     }

@@ -55,9 +55,13 @@ MV_TIER_DECLARE(scalar);
 MV_PACKED_DECLARE(scalar);
 #if defined(__x86_64__)
 MV_TIER_DECLARE(avx2);
+MV_PACKED_DECLARE(avx2);
 MV_TIER_DECLARE(avx512);
+MV_PACKED_DECLARE(vnni); /* of avx512, where the CPU has it; else those of avx2 */
 #elif defined(__aarch64__)
 MV_TIER_DECLARE(neon);
+MV_PACKED_DECLARE(neon);
+MV_PACKED_DECLARE(neon_dot); /* where the CPU has dot products */
 #endif
 
 #endif

@@ -149,9 +149,10 @@ void mv_csm_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t n,
                      hidden);
 }
 
-void mv_csm_head0(const mv_csm *csm, const mv_exec *exec, const float *hidden, size_t n,
-                  float *logits) {
-    mv_linear(exec, &csm->head0, hidden, csm->head0.n_cols, n, logits, csm->head0.n_rows);
+void mv_csm_head0(const mv_csm *csm, mv_csm_scratch *scratch, const mv_exec *exec,
+                  const float *hidden, size_t n, float *logits) {
+    const mv_exec own = mv_llama_exec(&scratch->backbone, exec);
+    mv_linear(&own, &csm->head0, hidden, csm->head0.n_cols, n, logits, csm->head0.n_rows);
 }
 
 /* ---- depth decoder -------------------------------------------------------------------------- */
@@ -177,10 +178,12 @@ void mv_csm_depth_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t 
             scratch->rows[n_rows] = (mv_llama_row){&streams[s]->depth, streams[s]->depth_steps++};
         }
     }
-    mv_linear(exec, &csm->projection, scratch->de, wide, n_rows, scratch->dx, narrow);
+    const mv_exec own = mv_llama_exec(&scratch->backbone, exec);
+    mv_linear(&own, &csm->projection, scratch->de, wide, n_rows, scratch->dx, narrow);
     mv_llama_forward(&csm->depth, &scratch->depth, exec, scratch->rows, n_rows, scratch->dx,
                      scratch->dy);
     /* the last position of each stream */
-    mv_linear(exec, &csm->heads[i - 1], scratch->dy + (per_stream - 1) * narrow,
+    const mv_exec last = mv_llama_exec(&scratch->depth, exec);
+    mv_linear(&last, &csm->heads[i - 1], scratch->dy + (per_stream - 1) * narrow,
               per_stream * narrow, n, logits, vocab);
 }

@@ -96,8 +96,8 @@ void mv_csm_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t n,
                  const uint8_t *mask, float *hidden);
 
 /* Logits [n][V] of codebook 0 from hidden [n][D]. */
-void mv_csm_head0(const mv_csm *csm, const mv_exec *exec, const float *hidden, size_t n,
-                  float *logits);
+void mv_csm_head0(const mv_csm *csm, mv_csm_scratch *scratch, const mv_exec *exec,
+                  const float *hidden, size_t n, float *logits);
 
 /* Empties the depth decoder's cache of the stream: at the start of every frame. */
 void mv_csm_depth_begin(mv_csm_stream *stream);

@@ -88,6 +88,15 @@ marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch, const mv_llama_co
         !mv_add_size(floats, scores, &floats) ||
         !(scratch->storage = mv_alloc(floats, sizeof(float))))
         return mv_fail_memory(err, floats * sizeof(float), "the transformer's buffers");
+    scratch->room_bytes =
+        mv_linear_room(rows, mlp > q ? (mlp > width ? mlp : width) : (q > width ? q : width));
+    scratch->room = mv_alloc(scratch->room_bytes, 1);
+    if (!scratch->room) {
+        mv_free(scratch->storage);
+        size_t bytes = scratch->room_bytes;
+        *scratch = (mv_llama_scratch){0};
+        return mv_fail_memory(err, bytes, "the transformer's buffers");
+    }
     float *p = scratch->storage;
     scratch->h = p, p += rows * width;
     scratch->out = p, p += rows * width;
@@ -103,7 +112,15 @@ marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch, const mv_llama_co
 
 void mv_llama_scratch_deinit(mv_llama_scratch *scratch) {
     mv_free(scratch->storage);
+    mv_free(scratch->room);
     *scratch = (mv_llama_scratch){0};
+}
+
+mv_exec mv_llama_exec(const mv_llama_scratch *scratch, const mv_exec *exec) {
+    mv_exec own = *exec;
+    own.room = scratch->room;
+    own.room_bytes = scratch->room_bytes;
+    return own;
 }
 
 /* ---- one layer ------------------------------------------------------------------------------ */
@@ -199,9 +216,10 @@ void mv_llama_forward(const mv_llama *llama, mv_llama_scratch *scratch, const mv
                      .kernels = exec->kernels,
                      .rows = rows,
                      .n_rows = n_rows};
+    const mv_exec own = mv_llama_exec(scratch, exec);
     for (job.layer = 0; job.layer < llama->config.n_layers; job.layer++) {
-        attention_block(&job, exec, x);
-        mlp_block(&job, exec, x);
+        attention_block(&job, &own, x);
+        mlp_block(&job, &own, x);
     }
     for (size_t r = 0; r < n_rows; r++)
         mv_rmsnorm(y + r * width, x + r * width, llama->norm, llama->config.norm_eps, width);

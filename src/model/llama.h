@@ -67,6 +67,8 @@ typedef struct mv_llama_scratch {
     float *out;       /* [max_rows][width] */
     float *scores;    /* [n_parts][max_context] */
     float *storage;   /* owned; the others point into it */
+    void *room;       /* owned: activations in int8 (nn/linear.h) */
+    size_t room_bytes;
     int max_rows, max_context, n_parts;
 } mv_llama_scratch;
 
@@ -74,6 +76,9 @@ MV_CHECK marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch,
                                              const mv_llama_config *config, int max_rows,
                                              int max_context, int n_threads, marvis_error *err);
 void mv_llama_scratch_deinit(mv_llama_scratch *scratch);
+
+/* exec with this scratch's room, for up to max_rows rows as wide as any of the tower. */
+mv_exec mv_llama_exec(const mv_llama_scratch *scratch, const mv_exec *exec);
 
 /* Runs n_rows <= max_rows rows through the tower. x [n_rows][width] holds the input embeddings and
  * is overwritten; y [n_rows][width] gets the states after the final norm. Each row's result is the

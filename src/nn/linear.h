@@ -6,33 +6,46 @@
 #include "base/pool.h"
 #include "kernels/kernels.h"
 
-/* Where a network runs: kernels and threads, borrowed from the engine. */
+/* Where a network runs: kernels and threads, borrowed from the engine, and room for activations in
+ * int8, borrowed from what runs (a session's buffers): an engine's own mv_exec has none. */
 typedef struct mv_exec {
     const mv_kernels *kernels;
-    mv_pool *pool; /* NULL: this thread alone */
+    mv_pool *pool;     /* NULL: this thread alone */
+    void *room;        /* aligned to 64 bytes; needed where a matrix is packed, else NULL */
+    size_t room_bytes; /* at least mv_linear_room(1, n_cols) then */
 } mv_exec;
 
-/* A matrix [n_rows = out][n_cols = in], row-major. */
+/* A matrix [n_rows = out][n_cols = in], row-major, or packed in tiles of rows (kernels/packed.h).
+ */
 typedef struct mv_matrix {
     mv_wtype type;
     size_t n_rows, n_cols;
-    size_t row_bytes;
+    size_t row_bytes; /* of a packed one: a sixteenth of a tile */
     const void *data; /* borrowed from a mapped file, or `owned` */
     void *owned;      /* freed by mv_matrix_deinit; NULL when borrowed */
+    uint16_t *sample; /* owned, or NULL: rows of the numbers that were quantised here */
 } mv_matrix;
 
 void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
 
+/* Bytes of its data. */
+size_t mv_matrix_bytes(const mv_matrix *m);
+
 /* Row r as f32 into dst [n_cols]. r < n_rows. */
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst);
 
+/* Bytes of room for n rows of n_cols activations at a time: products of longer batches go in steps
+ * of as many rows as there is room for. Saturates. */
+size_t mv_linear_room(size_t n, size_t n_cols);
+
 /* y[b][r] = W x[b]: x [n_batch] rows of ldx floats, y [n_batch] rows of ldy floats. Splits rows
  * over the pool (columns of the batch when rows are few); the result does not depend on the split.
- */
+ * A packed W is multiplied with x in int8 (kernels.h), quantised once for the call. */
 void mv_linear(const mv_exec *exec, const mv_matrix *w, const float *x, size_t ldx, size_t n_batch,
                float *y, size_t ldy);
 
-/* Up to 4 matrices on the same x in one pass over the threads (q, k, v; gate, up). */
+/* Up to 4 matrices on the same x in one pass over the threads (q, k, v; gate, up), each of its own
+ * type. */
 typedef struct mv_linear_out {
     const mv_matrix *w;
     float *y;

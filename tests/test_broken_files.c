@@ -119,7 +119,7 @@ static const broken cases[] = {
           "the download is incomplete"),
     BYTES("version https://git-lfs.github.com/spec/v1\n", MARVIS_ERR_FORMAT, "Git LFS pointer",
           "git lfs pull"),
-    BYTES("GGUF\3\0\0\0", MARVIS_ERR_UNSUPPORTED, "GGUF", "this build reads safetensors"),
+    BYTES("GGUF\3\0\0", MARVIS_ERR_FORMAT, "ends at byte 7", "inside the version"),
     BYTES("PK\3\4\0\0\0\0", MARVIS_ERR_UNSUPPORTED, "zip archive", "save the weights"),
     /* headers that lie */
     HEADER("[]", 0, "expected a JSON object"),

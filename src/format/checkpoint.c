@@ -1,5 +1,6 @@
 /* checkpoint.c - opening a model's tensors under canonical names and accounting for their use; see
- * checkpoint.h. Handing them out is in checkpoint_take.c, sharded indices in checkpoint_index.c. */
+ * checkpoint.h. Handing them out is in checkpoint_take.c and checkpoint_rows.c, sharded indices in
+ * checkpoint_index.c, what only GGUF has in checkpoint_gguf.c. */
 #include "format/checkpoint_internal.h"
 
 #include "base/memory.h"
@@ -71,13 +72,47 @@ static marvis_status check_clashes(const mv_checkpoint *ckpt, const entry *entri
     return MARVIS_OK;
 }
 
+/* The tensors of one file. */
+typedef struct source {
+    const mv_tensor *tensors;
+    size_t n;
+    const char *path;
+} source;
+
+static size_t n_sources(const mv_checkpoint *ckpt) { return ckpt->gguf.path ? 1 : ckpt->n_files; }
+
+static source source_of(const mv_checkpoint *ckpt, size_t f) {
+    if (ckpt->gguf.path) return (source){ckpt->gguf.tensors, ckpt->gguf.n_tensors, ckpt->gguf.path};
+    const mv_safetensors *file = &ckpt->files[f];
+    return (source){file->tensors, file->n_tensors, file->path};
+}
+
+/* Fills the entries and writes their canonical names; room for both is there. */
+static void fill_entries(mv_checkpoint *ckpt, entry *e) {
+    char *name = ckpt->names, expanded[1024];
+    for (size_t f = 0; f < n_sources(ckpt); f++) {
+        source s = source_of(ckpt, f);
+        for (size_t i = 0; i < s.n; i++, e++) {
+            *e = (entry){s.tensors[i], s.tensors[i].name, s.path};
+            e->tensor.name = name;
+            const char *full = e->original;
+            if (ckpt->gguf.path) {
+                mv_gguf_long_name(full, expanded); /* the reader allows 512 bytes */
+                full = expanded;
+            }
+            name += canonical_name(full, name) + 1;
+        }
+    }
+}
+
 /* Merges the files' lists into ckpt's, sorted by canonical name. */
 static marvis_status merge_files(mv_checkpoint *ckpt, marvis_error *err) {
     size_t n = 0, name_bytes = 0;
-    for (size_t f = 0; f < ckpt->n_files; f++) {
-        for (size_t i = 0; i < ckpt->files[f].n_tensors; i++)
-            name_bytes += strlen(ckpt->files[f].tensors[i].name) + 1;
-        n += ckpt->files[f].n_tensors;
+    for (size_t f = 0; f < n_sources(ckpt); f++) {
+        source s = source_of(ckpt, f);
+        for (size_t i = 0; i < s.n; i++)
+            name_bytes += strlen(s.tensors[i].name) + 1 + (ckpt->gguf.path ? MV_NAME_GROWTH : 0);
+        n += s.n;
     }
     if (n == 0)
         return mv_fail(err, MARVIS_ERR_TENSOR, "%s: no tensors; expected a model's weights",
@@ -91,16 +126,7 @@ static marvis_status merge_files(mv_checkpoint *ckpt, marvis_error *err) {
         mv_free(entries);
         return mv_fail_memory(err, n * sizeof *entries, "the list of tensors");
     }
-    char *name = ckpt->names;
-    entry *e = entries;
-    for (size_t f = 0; f < ckpt->n_files; f++) {
-        const mv_safetensors *file = &ckpt->files[f];
-        for (size_t i = 0; i < file->n_tensors; i++, e++) {
-            *e = (entry){file->tensors[i], file->tensors[i].name, file->path};
-            e->tensor.name = name;
-            name += canonical_name(e->original, name) + 1;
-        }
-    }
+    fill_entries(ckpt, entries);
     qsort(entries, n, sizeof *entries, compare_entries);
     marvis_status status = check_clashes(ckpt, entries, n, err);
     for (size_t i = 0; i < n; i++) {
@@ -113,6 +139,9 @@ static marvis_status merge_files(mv_checkpoint *ckpt, marvis_error *err) {
 }
 
 static marvis_status open_single(mv_checkpoint *ckpt, marvis_error *err) {
+    bool is_gguf;
+    MV_TRY(mv_checkpoint_sniff_gguf(ckpt->path, &is_gguf, err));
+    if (is_gguf) return mv_gguf_open(ckpt->path, &ckpt->gguf, err);
     ckpt->files = mv_alloc(1, sizeof *ckpt->files);
     if (!ckpt->files) return mv_fail_memory(err, sizeof *ckpt->files, "a file");
     MV_TRY(mv_safetensors_open(ckpt->path, &ckpt->files[0], err));
@@ -160,7 +189,7 @@ const char *mv_checkpoint_path(const mv_checkpoint *ckpt) { return ckpt->path; }
 
 size_t mv_checkpoint_n_tensors(const mv_checkpoint *ckpt) { return ckpt->n_tensors; }
 
-size_t mv_checkpoint_n_files(const mv_checkpoint *ckpt) { return ckpt->n_files; }
+size_t mv_checkpoint_n_files(const mv_checkpoint *ckpt) { return n_sources(ckpt); }
 
 size_t mv_checkpoint_bytes(const mv_checkpoint *ckpt) {
     size_t total = 0;

@@ -11,12 +11,24 @@
 
 typedef struct mv_checkpoint mv_checkpoint;
 
-/* Opens `path`: a .safetensors file, or a *.safetensors.index.json whose shards lie beside it.
+/* Opens `path`: a .safetensors or GGUF file, or a *.safetensors.index.json whose shards lie beside
+ * it.
  * A tensor listed in two shards, a shard that is missing, or an entry absent from its shard is
  * ERR_FORMAT / ERR_NOT_FOUND. */
 MV_CHECK marvis_status mv_checkpoint_open(const char *path, mv_checkpoint **ckpt,
                                           marvis_error *err);
 void mv_checkpoint_close(mv_checkpoint **ckpt);
+
+/* Metadata of a GGUF file: a string (no NUL behind it; it belongs to ckpt), a number that is not
+ * negative or a bool. False where there is none of this kind, as in safetensors files. */
+bool mv_checkpoint_text(const mv_checkpoint *ckpt, const char *key, const char **text, size_t *len);
+bool mv_checkpoint_number(const mv_checkpoint *ckpt, const char *key, uint64_t *number);
+bool mv_checkpoint_is_gguf(const mv_checkpoint *ckpt);
+
+/* The name that a tensor gets in a one-file model: the codec's are shortened, because ggml allows
+ * names of 63 bytes. out has room for `size` bytes; longer names are kept as they are. False
+ * when not even the name itself fits. */
+bool mv_gguf_short_name(const char *name, char *out, size_t size);
 
 const char *mv_checkpoint_path(const mv_checkpoint *ckpt);
 size_t mv_checkpoint_n_tensors(const mv_checkpoint *ckpt);
@@ -56,11 +68,39 @@ typedef struct mv_quant_config {
     const void *overrides; /* json_t * of the object, for per-module entries; borrowed */
 } mv_quant_config;
 
-/* Takes the matrix `module`.weight [n_rows][n_cols]: a float tensor, borrowed from the map when
- * its type is kept, else converted into owned memory; or, when `module`.scales exists, an MLX
- * affine triple (weight U32 [n_rows][n_cols*bits/32], scales and biases [n_rows][n_cols/group]),
- * whose group and bits follow from quant and are checked against the shapes. `weights` says what
- * it becomes (marvis.h). */
+/* A matrix in a checkpoint, read row by row as f32: floats, GGUF's blocks, int8 with a scale for
+ * each row (a companion tensor, F32, of the same name and "_scale"), or an MLX affine triple.
+ * Borrows from the checkpoint. */
+typedef struct mv_rows {
+    size_t n_rows, n_cols;
+    const mv_tensor *weight;
+    const mv_tensor *scales; /* of int8 [n_rows]; of MLX [n_rows][n_cols/group]; else NULL */
+    const mv_tensor *biases; /* of MLX, likewise */
+    int bits, group;         /* of MLX; else 0 */
+} mv_rows;
+
+/* Takes `module`.weight [n_rows][n_cols]: a triple where `module`.scales exists (weight U32
+ * [n_rows][n_cols*bits/32], scales and biases [n_rows][n_cols/group]), whose group and bits follow
+ * from the shapes and are checked against quant, which may be NULL; else one tensor. */
+MV_CHECK marvis_status mv_checkpoint_take_rows(mv_checkpoint *ckpt, const char *module,
+                                               int64_t n_rows, int64_t n_cols,
+                                               const mv_quant_config *quant, mv_rows *rows,
+                                               marvis_error *err);
+/* Takes a tensor of 2 or more dimensions by its full name, the last one being the columns. */
+MV_CHECK marvis_status mv_checkpoint_take_tensor_rows(mv_checkpoint *ckpt, const char *name,
+                                                      int n_dims, const int64_t *shape,
+                                                      mv_rows *rows, marvis_error *err);
+
+/* Row r < n_rows to dst [n_cols]. scratch: mv_rows_scratch() floats. Any thread. */
+size_t mv_rows_scratch(const mv_rows *rows);
+void mv_rows_get(const mv_rows *rows, size_t r, float *dst, float *scratch);
+
+/* The rows as a matrix: borrowed from the map where a float type is kept, else converted into owned
+ * memory. `weights` says what it becomes (marvis.h). */
+MV_CHECK marvis_status mv_rows_to_matrix(const mv_rows *rows, marvis_weights weights,
+                                         mv_matrix *matrix, marvis_error *err);
+
+/* The two together: the matrix `module`.weight. */
 MV_CHECK marvis_status mv_checkpoint_take_matrix(mv_checkpoint *ckpt, const char *module,
                                                  int64_t n_rows, int64_t n_cols,
                                                  const mv_quant_config *quant,

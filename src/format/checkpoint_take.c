@@ -1,17 +1,14 @@
 /* checkpoint_take.c - handing tensors of a checkpoint to the networks: by exact shape, widened to
- * f32, or as a matrix in the type that was asked for. */
+ * f32, or as a matrix in the type that was asked for. Matrices are read by rows
+ * (checkpoint_rows.c). */
 #include "format/checkpoint_internal.h"
 
 #include "base/memory.h"
-#include "format/json.h"
-#include "format/mlx_affine.h"
 #include "kernels/convert.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define MAX_NAME 512
 
 /* "[2051, 1536]"; -1 is written as "any" */
 static const char *shape_text(char *text, size_t size, int n_dims, const int64_t *shape) {
@@ -27,26 +24,26 @@ static const char *shape_text(char *text, size_t size, int n_dims, const int64_t
     return text;
 }
 
-static bool is_float(mv_dtype type) {
+bool mv_dtype_is_float(mv_dtype type) {
     return type == MV_DT_F32 || type == MV_DT_F16 || type == MV_DT_BF16;
 }
 
-static bool shape_is(const mv_tensor *t, int n_dims, const int64_t *shape) {
+bool mv_shape_is(const mv_tensor *t, int n_dims, const int64_t *shape) {
     if (t->n_dims != n_dims) return false;
     for (int i = 0; i < n_dims; i++)
         if (shape[i] >= 0 && t->shape[i] != shape[i]) return false;
     return true;
 }
 
-static marvis_status fail_missing(const mv_checkpoint *ckpt, const char *name, int n_dims,
-                                  const int64_t *shape, marvis_error *err) {
+marvis_status mv_fail_missing(const mv_checkpoint *ckpt, const char *name, int n_dims,
+                              const int64_t *shape, marvis_error *err) {
     char text[200];
     return mv_fail(err, MARVIS_ERR_TENSOR, "%s: tensor \"%s\" is missing; expected shape %s",
                    ckpt->path, name, shape_text(text, sizeof text, n_dims, shape));
 }
 
-static marvis_status fail_shape(const mv_checkpoint *ckpt, size_t i, int n_dims,
-                                const int64_t *shape, marvis_error *err) {
+marvis_status mv_fail_shape(const mv_checkpoint *ckpt, size_t i, int n_dims, const int64_t *shape,
+                            marvis_error *err) {
     char found[200], expected[200];
     const mv_tensor *t = &ckpt->tensors[i];
     return mv_fail(
@@ -61,10 +58,10 @@ marvis_status mv_checkpoint_take(mv_checkpoint *ckpt, const char *name, int n_di
                                  marvis_error *err) {
     *tensor = NULL;
     size_t i = mv_checkpoint_index(ckpt, name);
-    if (i == ckpt->n_tensors) return fail_missing(ckpt, name, n_dims, shape, err);
+    if (i == ckpt->n_tensors) return mv_fail_missing(ckpt, name, n_dims, shape, err);
     const mv_tensor *t = &ckpt->tensors[i];
-    if (!shape_is(t, n_dims, shape)) return fail_shape(ckpt, i, n_dims, shape, err);
-    if (!is_float(t->type))
+    if (!mv_shape_is(t, n_dims, shape)) return mv_fail_shape(ckpt, i, n_dims, shape, err);
+    if (!mv_dtype_is_float(t->type))
         return mv_fail(err, MARVIS_ERR_TENSOR,
                        "%s: tensor \"%s\" has type %s; expected F32, F16 or BF16", ckpt->file_of[i],
                        name, mv_dtype_name(t->type));
@@ -74,7 +71,7 @@ marvis_status mv_checkpoint_take(mv_checkpoint *ckpt, const char *name, int n_di
 }
 
 /* The weight type of a float tensor. */
-static mv_wtype wtype_of(mv_dtype type) {
+mv_wtype mv_wtype_of(mv_dtype type) {
     return type == MV_DT_F32 ? MV_W_F32 : type == MV_DT_F16 ? MV_W_F16 : MV_W_BF16;
 }
 
@@ -88,18 +85,18 @@ marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *name, int 
                        ckpt->path, name);
     float *v = mv_alloc(t->n_values, sizeof *v);
     if (!v) return mv_fail_memory(err, t->n_values * sizeof *v, name);
-    mv_widen(v, wtype_of(t->type), t->data, t->n_values);
+    mv_widen(v, mv_wtype_of(t->type), t->data, t->n_values);
     *values = v;
     return MARVIS_OK;
 }
 
 /* ---- matrices ------------------------------------------------------------------------------- */
 
-/* The type that a matrix gets. */
+/* The type that a matrix gets: what is quantised is widened to bf16. */
 static mv_wtype target_type(mv_dtype source, marvis_weights weights) {
     if (weights == MARVIS_WEIGHTS_F32) return MV_W_F32;
-    if (weights == MARVIS_WEIGHTS_BF16) return MV_W_BF16;
-    return wtype_of(source);
+    if (weights == MARVIS_WEIGHTS_BF16 || !mv_dtype_is_float(source)) return MV_W_BF16;
+    return mv_wtype_of(source);
 }
 
 static mv_dtype dtype_of(mv_wtype type) {
@@ -130,134 +127,24 @@ static void store_row(const mv_matrix *m, size_t r, const float *row) {
         mv_convert_f32_bf16((uint16_t *)(void *)dst, row, m->n_cols);
 }
 
-static marvis_status take_float_matrix(mv_checkpoint *ckpt, const char *name, int64_t n_rows,
-                                       int64_t n_cols, marvis_weights weights, mv_matrix *matrix,
-                                       marvis_error *err) {
-    const mv_tensor *t;
-    MV_TRY(mv_checkpoint_take(ckpt, name, 2, (int64_t[]){n_rows, n_cols}, &t, err));
+marvis_status mv_rows_to_matrix(const mv_rows *rows, marvis_weights weights, mv_matrix *matrix,
+                                marvis_error *err) {
     mv_matrix m;
-    set_shape(&m, target_type(t->type, weights), (size_t)n_rows, (size_t)n_cols);
-    if (dtype_of(m.type) == t->type) {
-        m.data = t->data;
+    *matrix = (mv_matrix){0};
+    set_shape(&m, target_type(rows->weight->type, weights), rows->n_rows, rows->n_cols);
+    if (dtype_of(m.type) == rows->weight->type) {
+        m.data = rows->weight->data;
         *matrix = m;
         return MARVIS_OK;
     }
-    MV_TRY(alloc_matrix(&m, name, err));
-    float *row = mv_alloc(m.n_cols, sizeof *row);
+    MV_TRY(alloc_matrix(&m, rows->weight->name, err));
+    float *row = mv_alloc(m.n_cols + mv_rows_scratch(rows), sizeof *row);
     if (!row) {
         mv_free(m.owned);
-        return mv_fail_memory(err, m.n_cols * sizeof *row, name);
+        return mv_fail_memory(err, m.n_cols * sizeof *row, rows->weight->name);
     }
     for (size_t r = 0; r < m.n_rows; r++) {
-        mv_widen(row, wtype_of(t->type), t->data + r * m.n_cols * mv_dtype_bytes(t->type),
-                 m.n_cols);
-        store_row(&m, r, row);
-    }
-    mv_free(row);
-    *matrix = m;
-    return MARVIS_OK;
-}
-
-/* A quantised module: its three tensors and the numbers that their shapes reveal. */
-typedef struct triple {
-    const mv_tensor *weight, *scales, *biases;
-    int bits, group;
-} triple;
-
-static marvis_status take_triple(mv_checkpoint *ckpt, const char *module, int64_t n_rows,
-                                 int64_t n_cols, triple *q, marvis_error *err) {
-    char name[MAX_NAME];
-    snprintf(name, sizeof name, "%s.weight", module);
-    size_t i = mv_checkpoint_index(ckpt, name);
-    if (i == ckpt->n_tensors) return fail_missing(ckpt, name, 2, (int64_t[]){n_rows, -1}, err);
-    q->weight = &ckpt->tensors[i];
-    if (!shape_is(q->weight, 2, (int64_t[]){n_rows, -1}))
-        return fail_shape(ckpt, i, 2, (int64_t[]){n_rows, -1}, err);
-    if (q->weight->type != MV_DT_U32)
-        return mv_fail(
-            err, MARVIS_ERR_TENSOR,
-            "%s: tensor \"%s\" has type %s; expected U32, because \"%s.scales\" says that "
-            "it is quantised",
-            ckpt->file_of[i], name, mv_dtype_name(q->weight->type), module);
-    ckpt->used[i] = true;
-    snprintf(name, sizeof name, "%s.scales", module);
-    MV_TRY(mv_checkpoint_take(ckpt, name, 2, (int64_t[]){n_rows, -1}, &q->scales, err));
-    snprintf(name, sizeof name, "%s.biases", module);
-    MV_TRY(mv_checkpoint_take(ckpt, name, 2, q->scales->shape, &q->biases, err));
-
-    int64_t words = q->weight->shape[1], groups = q->scales->shape[1];
-    q->bits = words <= n_cols && words * 32 % n_cols == 0 ? (int)(words * 32 / n_cols) : 0;
-    q->group = groups > 0 && groups <= n_cols && n_cols % groups == 0 ? (int)(n_cols / groups) : 0;
-    bool legal_bits = (q->bits >= 2 && q->bits <= 6) || q->bits == 8;
-    bool legal_group = q->group == 32 || q->group == 64 || q->group == 128;
-    if (!legal_bits || !legal_group)
-        return mv_fail(err, MARVIS_ERR_TENSOR,
-                       "%s: module \"%s\": %" PRId64 " words and %" PRId64
-                       " scales a row do not fit %" PRId64
-                       " columns; expected 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128",
-                       ckpt->file_of[i], module, words, groups, n_cols);
-    return MARVIS_OK;
-}
-
-/* The entry of config.json for one module: "quantization" may override its own numbers under the
- * module's path, as the converter saw it: with or without mlx-audio's outer "model.". */
-static const json_t *find_override(const mv_quant_config *quant, const char *module) {
-    char path[MAX_NAME + 8];
-    const json_t *all = quant->overrides;
-    const json_t *entry = json_object_get(all, module);
-    if (entry) return entry;
-    snprintf(path, sizeof path, "model.%s", module);
-    return json_object_get(all, path);
-}
-
-/* The shapes decide; a config that says otherwise belongs to another file. */
-static marvis_status check_quant(const mv_checkpoint *ckpt, const char *module,
-                                 const mv_quant_config *quant, const triple *q, marvis_error *err) {
-    if (!quant || !quant->present) return MARVIS_OK;
-    int bits = quant->bits, group = quant->group_size;
-    const json_t *entry = find_override(quant, module);
-    if (json_is_false(entry))
-        return mv_fail(
-            err, MARVIS_ERR_TENSOR,
-            "%s: module \"%s\" has scales, but config.json says that it is not quantised",
-            ckpt->path, module);
-    const json_t *value = json_object_get(entry, "bits");
-    if (json_is_integer(value)) bits = (int)json_integer_value(value);
-    value = json_object_get(entry, "group_size");
-    if (json_is_integer(value)) group = (int)json_integer_value(value);
-    if (bits == q->bits && group == q->group) return MARVIS_OK;
-    return mv_fail(
-        err, MARVIS_ERR_TENSOR,
-        "%s: module \"%s\" has %d bits in groups of %d; config.json says %d bits in groups "
-        "of %d: does it belong to this file?",
-        ckpt->path, module, q->bits, q->group, bits, group);
-}
-
-static marvis_status take_quantised_matrix(mv_checkpoint *ckpt, const char *module, int64_t n_rows,
-                                           int64_t n_cols, const mv_quant_config *quant,
-                                           marvis_weights weights, mv_matrix *matrix,
-                                           marvis_error *err) {
-    triple q;
-    MV_TRY(take_triple(ckpt, module, n_rows, n_cols, &q, err));
-    MV_TRY(check_quant(ckpt, module, quant, &q, err));
-    mv_matrix m;
-    set_shape(&m, weights == MARVIS_WEIGHTS_F32 ? MV_W_F32 : MV_W_BF16, (size_t)n_rows,
-              (size_t)n_cols);
-    MV_TRY(alloc_matrix(&m, module, err));
-    size_t groups = (size_t)q.scales->shape[1], row_words = (size_t)q.weight->shape[1];
-    float *row = mv_alloc(m.n_cols + 2 * groups, sizeof *row);
-    if (!row) {
-        mv_free(m.owned);
-        return mv_fail_memory(err, m.n_cols * sizeof *row, module);
-    }
-    float *scales = row + m.n_cols, *biases = scales + groups;
-    size_t scale_bytes = groups * mv_dtype_bytes(q.scales->type);
-    size_t bias_bytes = groups * mv_dtype_bytes(q.biases->type);
-    for (size_t r = 0; r < m.n_rows; r++) {
-        mv_widen(scales, wtype_of(q.scales->type), q.scales->data + r * scale_bytes, groups);
-        mv_widen(biases, wtype_of(q.biases->type), q.biases->data + r * bias_bytes, groups);
-        mv_mlx_dequantize_row(row, q.weight->data + r * row_words * 4, scales, biases, m.n_cols,
-                              q.group, q.bits);
+        mv_rows_get(rows, r, row, row + m.n_cols);
         store_row(&m, r, row);
     }
     mv_free(row);
@@ -269,16 +156,8 @@ marvis_status mv_checkpoint_take_matrix(mv_checkpoint *ckpt, const char *module,
                                         int64_t n_cols, const mv_quant_config *quant,
                                         marvis_weights weights, mv_matrix *matrix,
                                         marvis_error *err) {
-    char name[MAX_NAME];
+    mv_rows rows;
     *matrix = (mv_matrix){0};
-    if (strlen(module) + sizeof ".weight" > sizeof name || n_rows < 1 || n_cols < 1 ||
-        n_rows > INT64_MAX / n_cols / 8)
-        return mv_fail(err, MARVIS_ERR_CALL,
-                       "%s: a matrix of %" PRId64 " x %" PRId64 " is impossible", module, n_rows,
-                       n_cols);
-    snprintf(name, sizeof name, "%s.scales", module);
-    if (mv_checkpoint_has(ckpt, name))
-        return take_quantised_matrix(ckpt, module, n_rows, n_cols, quant, weights, matrix, err);
-    snprintf(name, sizeof name, "%s.weight", module);
-    return take_float_matrix(ckpt, name, n_rows, n_cols, weights, matrix, err);
+    MV_TRY(mv_checkpoint_take_rows(ckpt, module, n_rows, n_cols, quant, &rows, err));
+    return mv_rows_to_matrix(&rows, weights, matrix, err);
 }

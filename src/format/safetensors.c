@@ -13,30 +13,6 @@
 /* jansson needs about 20 bytes per byte of header; published models stay below 100 kB. */
 #define MAX_HEADER_BYTES ((size_t)16 << 20)
 
-static const struct {
-    const char *name;
-    size_t bytes;
-} dtypes[MV_N_DTYPES] = {
-    [MV_DT_F64] = {"F64", 8},   [MV_DT_F32] = {"F32", 4},         [MV_DT_F16] = {"F16", 2},
-    [MV_DT_BF16] = {"BF16", 2}, [MV_DT_I64] = {"I64", 8},         [MV_DT_I32] = {"I32", 4},
-    [MV_DT_I16] = {"I16", 2},   [MV_DT_I8] = {"I8", 1},           [MV_DT_U64] = {"U64", 8},
-    [MV_DT_U32] = {"U32", 4},   [MV_DT_U16] = {"U16", 2},         [MV_DT_U8] = {"U8", 1},
-    [MV_DT_BOOL] = {"BOOL", 1}, [MV_DT_F8_E4M3] = {"F8_E4M3", 1}, [MV_DT_F8_E5M2] = {"F8_E5M2", 1},
-};
-
-size_t mv_dtype_bytes(mv_dtype type) { return dtypes[type].bytes; }
-
-const char *mv_dtype_name(mv_dtype type) { return dtypes[type].name; }
-
-bool mv_dtype_from_name(const char *name, mv_dtype *type) {
-    for (int i = 0; name && i < MV_N_DTYPES; i++) {
-        if (strcmp(name, dtypes[i].name) != 0) continue;
-        *type = (mv_dtype)i;
-        return true;
-    }
-    return false;
-}
-
 /* What is being read; positions in errors are offsets in the file. */
 typedef struct reader {
     const char *path;
@@ -61,8 +37,8 @@ static marvis_status refuse_other_formats(const uint8_t *data, size_t len, const
             err, MARVIS_ERR_FORMAT, 0,
             "%s: a Git LFS pointer, not the weights; fetch them with \"git lfs pull\"", path);
     if (len >= 4 && memcmp(data, "GGUF", 4) == 0)
-        return mv_fail_at(err, MARVIS_ERR_UNSUPPORTED, 0,
-                          "%s: a GGUF file; this build reads safetensors", path);
+        return mv_fail_at(err, MARVIS_ERR_UNSUPPORTED, 0, "%s: a GGUF file; expected safetensors",
+                          path);
     if (len >= 4 && memcmp(data, "PK\3\4", 4) == 0)
         return mv_fail_at(err, MARVIS_ERR_UNSUPPORTED, 0,
                           "%s: a %s; save the weights as safetensors first", path,

@@ -6,44 +6,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-
-#include <stdbool.h>
-
-#define MV_MAX_DIMS 8
-
-typedef enum mv_dtype {
-    MV_DT_F64,
-    MV_DT_F32,
-    MV_DT_F16,
-    MV_DT_BF16,
-    MV_DT_I64,
-    MV_DT_I32,
-    MV_DT_I16,
-    MV_DT_I8,
-    MV_DT_U64,
-    MV_DT_U32,
-    MV_DT_U16,
-    MV_DT_U8,
-    MV_DT_BOOL,
-    MV_DT_F8_E4M3,
-    MV_DT_F8_E5M2,
-    MV_N_DTYPES
-} mv_dtype;
-
-size_t mv_dtype_bytes(mv_dtype type);
-const char *mv_dtype_name(mv_dtype type); /* safetensors' own spelling, "BF16" */
-/* true and *type, when `name` (NULL allowed) is such a spelling */
-bool mv_dtype_from_name(const char *name, mv_dtype *type);
-
-typedef struct mv_tensor {
-    const char *name; /* owned by the file object */
-    mv_dtype type;
-    int n_dims;
-    int64_t shape[MV_MAX_DIMS]; /* each >= 0; the product and its bytes fit size_t */
-    size_t n_values;
-    const uint8_t *data; /* inside the mapped file, any alignment; little-endian */
-    size_t len_bytes;
-} mv_tensor;
+#include "format/tensor.h"
 
 typedef struct mv_safetensors {
     char *path; /* owned */

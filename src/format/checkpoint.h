@@ -25,6 +25,15 @@ bool mv_checkpoint_text(const mv_checkpoint *ckpt, const char *key, const char *
 bool mv_checkpoint_number(const mv_checkpoint *ckpt, const char *key, uint64_t *number);
 bool mv_checkpoint_is_gguf(const mv_checkpoint *ckpt);
 
+/* Keys of one-file models beyond those of other tools (docs/MODEL.md). */
+#define MV_KEY_CONFIG            "marvis.config"            /* text of config.json */
+#define MV_KEY_FLAVOUR           "marvis.flavour"           /* where there was none: its row */
+#define MV_KEY_GENERATION_CONFIG "marvis.generation_config" /* text of generation_config.json */
+#define MV_KEY_CODEC_CONFIG      "marvis.codec_config"      /* the codec's numbers, as JSON */
+#define MV_KEY_TOKENIZER         "tokenizer.huggingface.json"
+#define MV_KEY_IDENTITY          "marvis.identity"      /* of the model before it was quantised */
+#define MV_KEY_HEADS_BY_ROWS     "marvis.heads_by_rows" /* heads are [C-1][V][d] */
+
 /* The name that a tensor gets in a one-file model: the codec's are shortened, because ggml allows
  * names of 63 bytes. out has room for `size` bytes; longer names are kept as they are. False
  * when not even the name itself fits. */
@@ -73,6 +82,7 @@ typedef struct mv_quant_config {
  * Borrows from the checkpoint. */
 typedef struct mv_rows {
     size_t n_rows, n_cols;
+    size_t first; /* row of the tensor that is row 0 here: a part may be taken of it */
     const mv_tensor *weight;
     const mv_tensor *scales; /* of int8 [n_rows]; of MLX [n_rows][n_cols/group]; else NULL */
     const mv_tensor *biases; /* of MLX, likewise */

@@ -181,6 +181,7 @@ mv_block_format mv_blocks_of(mv_dtype type) {
 void mv_rows_get(const mv_rows *rows, size_t r, float *dst, float *scratch) {
     mv_dtype type = rows->weight->type;
     size_t row_bytes = rows->n_cols / mv_dtype_block(type) * mv_dtype_bytes(type);
+    r += rows->first;
     const uint8_t *src = rows->weight->data + r * row_bytes;
     if (rows->bits)
         get_mlx(rows, r, dst, scratch);

@@ -133,7 +133,7 @@ marvis_status mv_rows_to_matrix(const mv_rows *rows, marvis_weights weights, mv_
     *matrix = (mv_matrix){0};
     set_shape(&m, target_type(rows->weight->type, weights), rows->n_rows, rows->n_cols);
     if (dtype_of(m.type) == rows->weight->type) {
-        m.data = rows->weight->data;
+        m.data = rows->weight->data + rows->first * m.row_bytes;
         *matrix = m;
         return MARVIS_OK;
     }

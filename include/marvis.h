@@ -158,6 +158,31 @@ MARVIS_API void marvis_model_destroy(marvis_model **model);
 MARVIS_API MARVIS_CHECK marvis_status marvis_model_describe(const marvis_model *model, char **json,
                                                             marvis_error *err);
 
+/* ---- one-file models */
+
+typedef struct marvis_save_settings {
+    size_t struct_size;
+    const char *types; /* "mix" (NULL), or f32, f16, bf16, q8, q4, int8; then exceptions by class,
+                          "q8,depth.ffn=q4" (docs/MODEL.md) */
+    /* Called from the calling thread now and then, with bytes written and to be written; another
+     * value than 0 stops. NULL: not called. */
+    int (*progress)(void *ctx, const char *tensor, uint64_t done, uint64_t total);
+    void *progress_ctx;
+} marvis_save_settings;
+
+/* types NULL, no progress. */
+MARVIS_API void marvis_save_settings_init(marvis_save_settings *settings);
+
+/* Writes the model with its codec, tokenizer and configuration as one GGUF file that
+ * marvis_model_open takes, whole or not at all. Weights are read from the model's own files, some
+ * megabytes at a time, and quantised with scales that are searched for; the codec stays as it is.
+ * Saved voices fit the new model as they fit this one. settings NULL = defaults. ERR_CALL: unknown
+ * types (the message lists them), a codec alone, a path that the model itself is read from, stopped
+ * by progress; ERR_INPUT: weights that are not finite or that a type cannot hold; ERR_IO. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_save(const marvis_model *model, const char *path,
+                                                        const marvis_save_settings *settings,
+                                                        marvis_error *err);
+
 /* Frees memory that this library handed to the caller; NULL is allowed. */
 MARVIS_API void marvis_free(void *memory);
 

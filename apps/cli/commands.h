@@ -17,7 +17,8 @@ enum {
     CMD_VOICE_LIST = 256,
     CMD_VOICE_SHOW = 512,
     CMD_VOICE_REMOVE = 1024,
-    CMD_DIALOGUE = 2048
+    CMD_DIALOGUE = 2048,
+    CMD_QUANTIZE = 4096
 };
 
 int say_run(const cli_call *call);
@@ -32,5 +33,6 @@ int voice_list_run(const cli_call *call);
 int voice_show_run(const cli_call *call);
 int voice_remove_run(const cli_call *call);
 int dialogue_run(const cli_call *call);
+int quantize_run(const cli_call *call);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct option_row {
 enum {
     CODEC = CMD_CODEC_DECODE | CMD_CODEC_ENCODE,
     VOICE = CMD_VOICE_CREATE | CMD_VOICE_SHOW,
-    LOADS = CMD_SAY | CMD_DIALOGUE | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | VOICE,
+    LOADS = CMD_SAY | CMD_DIALOGUE | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CMD_QUANTIZE | VOICE,
     RUNS = LOADS | CODEC,
     ANY = RUNS | CMD_NORMALIZE | CMD_VOICE_LIST | CMD_VOICE_REMOVE,
     SPOKEN = CMD_SAY | CMD_DIALOGUE,
@@ -39,17 +39,19 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, SPOKEN | CMD_TRACE | CODEC | VOICE,
                    "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
                    "the built-in voice speaks"},
-    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0, SPOKEN | CMD_INFO | CODEC | VOICE,
+    [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0,
+                   SPOKEN | CMD_INFO | CMD_QUANTIZE | CODEC | VOICE,
                    "weights of the Mimi codec, where the model's folder has none"},
     [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0,
-                       SPOKEN | CMD_INFO | CMD_TOKENIZE | CMD_VOICE_CREATE,
+                       SPOKEN | CMD_INFO | CMD_TOKENIZE | CMD_QUANTIZE | CMD_VOICE_CREATE,
                        "tokenizer.json, where the model's folder has none"},
     [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS,
                     "config.json, or marvis-250m, marvis-100m or csm-1b, where the model's folder "
                     "has none"},
     [CLI_STRICT] = {"--strict", 0, FLAG, NULL, 0, 0, RUNS,
                     "refuse a model that holds tensors nobody knows"},
-    [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16", 0, 0, RUNS,
+    [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16", 0, 0,
+                     RUNS & ~(unsigned)CMD_QUANTIZE,
                      "weights in memory: as in the file, exact in twice the memory, or rounded "
                      "(default auto)"},
     [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999,
@@ -87,12 +89,15 @@ static const option_row options[CLI_N_OPTIONS] = {
                   "take the text from a file, a book for one"},
     [CLI_INPUT] = {"--input", 0, TEXT, "FILE", 0, 0, CMD_TRACE,
                    "safetensors file with tokens, mask and frames"},
-    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, SPOKEN | CMD_TRACE | CODEC,
+    [CLI_OUTPUT] = {"--output", 'o', TEXT, "FILE", 0, 0, SPOKEN | CMD_TRACE | CMD_QUANTIZE | CODEC,
                     "what to write; of speech, the extension tells the format, and - is standard "
                     "output"},
     [CLI_FORMAT] = {"--format", 0, CHOICE, "wav|flac|opus|ogg|mp3|raw|f32", 0, 0, SPEAKS,
                     "format of the speech whatever the name says; raw is bare 16-bit samples, f32 "
                     "bare floats"},
+    [CLI_TYPE] = {"--type", 0, TEXT, "TYPES", 0, 0, CMD_QUANTIZE,
+                  "mix, f32, f16, bf16, q8, q4 or int8, then exceptions as in "
+                  "q8,depth.ffn=q4 (default mix: 8 bits, 4 in the depth decoder's feed-forward)"},
     [CLI_TEMPERATURE] = {"--temperature", 0, NUMBER, "T", 0, 100, SPOKEN,
                          "randomness of the sampling, 0 for none (default: the model's, else "
                          "0.9)"},

@@ -34,6 +34,7 @@ typedef enum cli_option_id {
     CLI_INPUT,
     CLI_OUTPUT,
     CLI_FORMAT,
+    CLI_TYPE,
     CLI_TEMPERATURE,
     CLI_TOP_K,
     CLI_TOP_P,

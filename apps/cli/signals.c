@@ -11,11 +11,16 @@
 
 static marvis_session *volatile running;
 static volatile sig_atomic_t cancelled;
+static volatile sig_atomic_t deferred;
 
 static void on_signal(int number) {
     static const char message[] = "marvis: interrupted\n";
     marvis_session *session = running;
     (void)number;
+    if (deferred) {
+        cancelled = 1;
+        return;
+    }
     if (session) {
         running = NULL;
         cancelled = 1;
@@ -57,5 +62,7 @@ void cli_block_signals(bool block) {
 }
 
 void cli_cancel_on_signal(marvis_session *session) { running = session; }
+
+void cli_defer_signals(bool defer) { deferred = defer; }
 
 bool cli_is_cancelled(void) { return cancelled != 0; }

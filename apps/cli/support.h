@@ -63,7 +63,9 @@ void cli_block_signals(bool block);
 
 /* While `session` is not NULL the first signal only cancels it. */
 void cli_cancel_on_signal(marvis_session *session);
-/* A signal has cancelled a session. */
+/* While work is under way that looks at cli_is_cancelled now and then, signals do no more. */
+void cli_defer_signals(bool defer);
+/* A signal has cancelled a session, or such work. */
 bool cli_is_cancelled(void);
 
 #endif

@@ -10,6 +10,13 @@ void progress_init(progress *p, bool enabled) {
     *p = (progress){.enabled = enabled && platform_stderr_is_terminal()};
 }
 
+/* Blanks instead of an escape sequence: good on any terminal. */
+static void draw(progress *p, const char *line, int width) {
+    fprintf(stderr, "\r%-*s", p->width, line);
+    fflush(stderr);
+    p->width = width;
+}
+
 void progress_update(progress *p, int n_frames, double audio_s, double wall_s, double first_s) {
     char line[120];
     double now = platform_seconds();
@@ -23,10 +30,15 @@ void progress_update(progress *p, int n_frames, double audio_s, double wall_s, d
         width += snprintf(line + width, sizeof line - (size_t)width, ", %.0f %%, %.0f:%02.0f left",
                           100 * p->done, floor(left / 60), floor(fmod(left, 60)));
     }
-    /* Blanks instead of an escape sequence: good on any terminal. */
-    fprintf(stderr, "\r%-*s", p->width, line);
-    fflush(stderr);
-    p->width = width;
+    draw(p, line, width);
+    p->last_s = now;
+}
+
+void progress_share(progress *p, const char *what, double done) {
+    char line[120];
+    double now = platform_seconds();
+    if (!p->enabled || now - p->last_s < 0.1) return;
+    draw(p, line, snprintf(line, sizeof line, "%3.0f %%  %.60s", 100 * done, what));
     p->last_s = now;
 }
 

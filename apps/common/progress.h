@@ -19,6 +19,9 @@ void progress_init(progress *p, bool enabled);
 /* Draws at most ten times a second. audio_s and wall_s: seconds of speech and of work so far. */
 void progress_update(progress *p, int n_frames, double audio_s, double wall_s, double first_s);
 
+/* Draws what is being done and which share of it is. As often. */
+void progress_share(progress *p, const char *what, double done);
+
 /* Wipes the line, before anything else is written to the terminal. */
 void progress_clear(progress *p);
 

@@ -110,6 +110,11 @@ bool mv_dir_exists(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool mv_file_same(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int64_t mv_path_changed_s(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 ? (int64_t)st.st_mtime : -1;

@@ -23,6 +23,8 @@ MV_CHECK marvis_status mv_file_read(const char *path, size_t max_len, char **dat
 
 bool mv_file_exists(const char *path); /* a regular file (or a link to one) */
 bool mv_dir_exists(const char *path);
+/* Whether two paths lead to one file that exists. */
+bool mv_file_same(const char *a, const char *b);
 /* When a file or folder last changed, in seconds since 1970; -1 when it is not there. */
 int64_t mv_path_changed_s(const char *path);
 

@@ -74,13 +74,22 @@ static marvis_status locate(const marvis_model *model, const marvis_model_settin
     return MARVIS_OK;
 }
 
+marvis_status mv_codec_config_inside(const mv_checkpoint *ckpt, mv_mimi_config *config,
+                                     marvis_error *err) {
+    const char *text;
+    size_t len;
+    if (!mv_checkpoint_text(ckpt, MV_KEY_CODEC_CONFIG, &text, &len)) return MARVIS_OK;
+    return mv_mimi_config_parse(text, len, mv_checkpoint_path(ckpt), config, err);
+}
+
 static marvis_status load(marvis_model *model, const marvis_model_settings *settings,
-                          const char *weights, const mv_mimi_config *config, marvis_error *err) {
+                          const char *weights, mv_mimi_config *config, marvis_error *err) {
     static const char *const embedded[] = {"codec_model.", NULL};
     mv_checkpoint *ckpt;
     MV_TRY(mv_checkpoint_open(weights, &ckpt, err));
     const char *prefix = mv_mimi_detect(ckpt, embedded[0]) ? embedded[0] : "";
-    marvis_status status = mv_mimi_load(ckpt, prefix, config, &model->mimi, err);
+    marvis_status status = mv_codec_config_inside(ckpt, config, err);
+    if (status == MARVIS_OK) status = mv_mimi_load(ckpt, prefix, config, &model->mimi, err);
     /* a speech model around the codec is none of the codec's business */
     if (status == MARVIS_OK)
         status = mv_checkpoint_finish(

@@ -12,4 +12,8 @@ MV_CHECK marvis_status mv_codec_open_file(marvis_model *model,
                                           const marvis_model_settings *settings,
                                           const mv_mimi_config *expected, marvis_error *err);
 
+/* The codec's numbers of a one-file model, where it has them; else *config stays. */
+MV_CHECK marvis_status mv_codec_config_inside(const mv_checkpoint *ckpt, mv_mimi_config *config,
+                                              marvis_error *err);
+
 #endif

@@ -28,7 +28,25 @@ static marvis_status parse_file(const char *path, parse_fn parse, mv_csm_config 
     return status;
 }
 
-/* The configuration: the one that was named, the one beside the weights, or the row that their
+/* The configuration that a one-file model holds: a text, or the name of a row. */
+static marvis_status config_inside(const marvis_model *model, mv_csm_config *config, bool *inside,
+                                   marvis_error *err) {
+    const char *text;
+    size_t len;
+    char flavour[sizeof config->flavour];
+    *inside = true;
+    if (mv_checkpoint_text(model->ckpt, MV_KEY_CONFIG, &text, &len))
+        return mv_csm_config_parse(text, len, model->files.weights, config, err);
+    if (mv_checkpoint_text(model->ckpt, MV_KEY_FLAVOUR, &text, &len) && len < sizeof flavour) {
+        memcpy(flavour, text, len);
+        flavour[len] = '\0';
+        return mv_csm_config_flavour(flavour, config, err);
+    }
+    *inside = false;
+    return MARVIS_OK;
+}
+
+/* The configuration: the one that was named, in the file, beside the weights, or the row that their
  * shapes match. */
 static marvis_status choose_config(const marvis_model *model, const marvis_model_settings *settings,
                                    mv_csm_config *config, marvis_error *err) {
@@ -44,6 +62,11 @@ static marvis_status choose_config(const marvis_model *model, const marvis_model
         else
             return mv_csm_config_flavour(settings->config, config, err);
     }
+    bool inside;
+    if (path == model->files.config) { /* none was named: the file's own comes first */
+        MV_TRY(config_inside(model, config, &inside, err));
+        if (inside) return MARVIS_OK;
+    }
     if (path) return parse_file(path, mv_csm_config_parse, config, err);
     MV_TRY(mv_csm_config_match(model->ckpt, config, err));
     mv_log(model->engine, MARVIS_LOG_WARNING,
@@ -56,7 +79,11 @@ static marvis_status read_config(const marvis_model *model, const marvis_model_s
                                  mv_csm_config *config, marvis_error *err) {
     MV_TRY(choose_config(model, settings, config, err));
     marvis_status status = MARVIS_OK;
-    if (model->files.generation_config)
+    const char *text;
+    size_t len;
+    if (mv_checkpoint_text(model->ckpt, MV_KEY_GENERATION_CONFIG, &text, &len))
+        status = mv_generation_config_parse(text, len, model->files.weights, config, err);
+    else if (model->files.generation_config)
         status =
             parse_file(model->files.generation_config, mv_generation_config_parse, config, err);
     if (status != MARVIS_OK) mv_csm_config_deinit(config);
@@ -81,10 +108,10 @@ static marvis_status bind_codec(marvis_model *model, const marvis_model_settings
         const mv_mimi_config *expected = config->has_codec ? &config->codec : NULL;
         MV_TRY(mv_codec_open_file(model, settings, expected, err));
     } else {
-        mv_mimi_config published;
-        mv_mimi_config_init(&published);
-        MV_TRY(mv_mimi_load(model->ckpt, prefix, config->has_codec ? &config->codec : &published,
-                            &model->mimi, err));
+        mv_mimi_config codec = config->codec; /* Mimi's own numbers where the config has none */
+        if (!config->has_codec) mv_mimi_config_init(&codec);
+        MV_TRY(mv_codec_config_inside(model->ckpt, &codec, err));
+        MV_TRY(mv_mimi_load(model->ckpt, prefix, &codec, &model->mimi, err));
         MV_TRY(mv_shared_encoder_bind(model, model->ckpt, false, prefix, err));
         model->codec_source = mv_strdup(weights);
         if (!model->codec_source) return mv_fail_memory(err, strlen(weights), "a path");
@@ -101,7 +128,17 @@ static marvis_status bind_codec(marvis_model *model, const marvis_model_settings
 
 static marvis_status bind_tokenizer(marvis_model *model, const marvis_model_settings *settings,
                                     marvis_error *err) {
+    const char *text;
+    size_t len;
     if (settings->no_tokenizer) return MARVIS_OK;
+    if (!settings->tokenizer && mv_checkpoint_text(model->ckpt, MV_KEY_TOKENIZER, &text, &len)) {
+        const char *path = model->files.weights;
+        mv_free(model->files.tokenizer);
+        model->files.tokenizer = mv_strdup(path);
+        if (!model->files.tokenizer) return mv_fail_memory(err, strlen(path), "a path");
+        MV_TRY(mv_tokenizer_parse(text, len, path, &model->tokenizer, err));
+        return mv_prompt_bind(model, err);
+    }
     if (settings->tokenizer) {
         mv_free(model->files.tokenizer);
         model->files.tokenizer = mv_strdup(settings->tokenizer);

@@ -202,6 +202,8 @@ const mv_tensor *mv_checkpoint_tensor(const mv_checkpoint *ckpt, size_t i) {
     return &ckpt->tensors[i];
 }
 
+const char *mv_checkpoint_file_of(const mv_checkpoint *ckpt, size_t i) { return ckpt->file_of[i]; }
+
 size_t mv_checkpoint_index(const mv_checkpoint *ckpt, const char *name) {
     size_t low = 0, high = ckpt->n_tensors;
     while (low < high) {

@@ -49,6 +49,9 @@ size_t mv_checkpoint_bytes(const mv_checkpoint *ckpt); /* of tensor data */
  * a known CSM name; the caller sees only canonical-by-layout names. */
 const mv_tensor *mv_checkpoint_tensor(const mv_checkpoint *ckpt, size_t i);
 
+/* The file that holds the i-th tensor. */
+const char *mv_checkpoint_file_of(const mv_checkpoint *ckpt, size_t i);
+
 /* Whether a tensor is there; does not mark it as used. */
 bool mv_checkpoint_has(const mv_checkpoint *ckpt, const char *name);
 const mv_tensor *mv_checkpoint_peek(const mv_checkpoint *ckpt, const char *name);

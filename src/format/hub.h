@@ -17,7 +17,7 @@ MV_CHECK marvis_status mv_hub_find(const char *cache, const char *name, char **f
 
 /* Where a model's parts lie. All owned, NULL when not found. */
 typedef struct mv_model_files {
-    char *weights;           /* .safetensors or .index.json */
+    char *weights;           /* .safetensors, .gguf or .index.json */
     char *config;            /* config.json */
     char *generation_config; /* generation_config.json */
     char *tokenizer;         /* tokenizer.json */
@@ -27,8 +27,8 @@ typedef struct mv_model_files {
 
 /* Resolves `path` (folder, file, or hub name) and the files beside it. When several weights lie
  * in a folder: model.safetensors, then model.safetensors.index.json, then the only *.index.json,
- * then the only *.safetensors that is not a codec; several candidates left is an error that
- * lists them. ERR_NOT_FOUND says what was looked for and where. Codec: tokenizer-*.safetensors or
+ * then the only *.safetensors that is not a codec, then the only *.gguf; several candidates left is
+ * an error that lists them. ERR_NOT_FOUND says what was looked for and where. Codec: tokenizer-*.safetensors or
  * mimi*.safetensors in the folder; the weights, then another index, then another .safetensors file
  * there, when codec_model.* is in it; then in the cache kyutai/moshiko-pytorch-bf16, kyutai/mimi,
  * and sesame/csm-1b for the codec inside it. Tokenizer: beside it, then in the cache

@@ -14,11 +14,13 @@ static bool is_index(const char *name) { return mv_ends_with(name, ".index.json"
 
 static bool is_safetensors(const char *name) { return mv_ends_with(name, ".safetensors"); }
 
+static bool is_gguf(const char *name) { return mv_ends_with(name, ".gguf"); }
+
 static bool is_weights(const char *name) { return is_safetensors(name) && !mv_is_codec_name(name); }
 
 /* Weights of kinds that people have and this library does not read. */
 static bool is_foreign(const char *name) {
-    static const char *const endings[] = {".pt", ".pth", ".bin", ".ckpt", ".npz", ".gguf"};
+    static const char *const endings[] = {".pt", ".pth", ".bin", ".ckpt", ".npz"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (mv_ends_with(name, endings[i])) return true;
     return false;
@@ -74,6 +76,8 @@ static marvis_status choose_weights(const char *folder, char *const *names, size
     if (i > n) return fail_several(folder, names, n, is_index, err);
     if (i == n) i = only_one(names, n, is_weights);
     if (i > n) return fail_several(folder, names, n, is_weights, err);
+    if (i == n) i = only_one(names, n, is_gguf);
+    if (i > n) return fail_several(folder, names, n, is_gguf, err);
     if (i < n) {
         *path = mv_path_join(folder, names[i]);
         return *path ? MARVIS_OK : mv_fail_memory(err, strlen(folder) + strlen(names[i]), "a path");
@@ -86,7 +90,7 @@ static marvis_status choose_weights(const char *folder, char *const *names, size
                        folder, foreign);
     return mv_fail(err, MARVIS_ERR_NOT_FOUND,
                    "%s: no model; looked for model.safetensors, model.safetensors.index.json or "
-                   "another .safetensors file",
+                   "another .safetensors file, or a .gguf file",
                    folder);
 }
 

@@ -16,9 +16,9 @@ typedef struct mv_csm {
     mv_matrix audio_table; /* [C*V][D]: row of code k in codebook c is c*V + k */
     mv_matrix projection;  /* [d][D] */
     mv_matrix head0;       /* [V][D] */
-    mv_matrix
-        *heads; /* [C-1] of [V][d] (transposed from the file's [d][V]); i serves codebook i+1 */
-    void *heads_data; /* owned bytes behind heads */
+    mv_matrix *heads;      /* [C-1] of [V][d] (in most files [d][V]); i serves codebook i+1 */
+    void *heads_data;      /* owned bytes behind heads that were transposed, else NULL */
+    uint64_t identity; /* of the model that this one was made of (identity.h); 0: its own */
     mv_llama backbone, depth;
 } mv_csm;
 

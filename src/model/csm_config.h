@@ -30,6 +30,7 @@ typedef struct mv_csm_config {
     bool has_codec;       /* codec_config present (transformers) */
     mv_mimi_config codec; /* valid when has_codec, else Mimi's own numbers */
     mv_generation_config gen_codebook0, gen_depth;
+    char flavour[32]; /* the row that the numbers are of, or "" */
     char source[128]; /* "config.json", "flavour marvis-250m", "shapes matched marvis-250m" */
     void *json;       /* owned json_t *, kept alive for quant.overrides */
 } mv_csm_config;
@@ -53,6 +54,9 @@ MV_CHECK marvis_status mv_csm_config_match(const mv_checkpoint *ckpt, mv_csm_con
 /* A transformers MimiModel config.json (alone, or the codec_config object). */
 MV_CHECK marvis_status mv_mimi_config_parse(const char *json, size_t len, const char *path,
                                             mv_mimi_config *config, marvis_error *err);
+/* The codec's numbers in transformers' spelling, as mv_mimi_config_parse reads them. NULL without
+ * memory; freed with mv_free. */
+char *mv_mimi_config_text(const mv_mimi_config *config);
 void mv_csm_config_deinit(mv_csm_config *config);
 
 #endif

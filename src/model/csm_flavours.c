@@ -78,6 +78,7 @@ const char *mv_csm_flavour_towers(void) { return "llama-1B, llama-250M, llama-10
 
 static void fill_from_row(const row *r, mv_csm_config *config) {
     mv_csm_config_defaults(config);
+    snprintf(config->flavour, sizeof config->flavour, "%s", r->name);
     config->text_vocab = r->text_vocab;
     config->backbone = tower_config(&r->backbone, 2048);
     config->depth = tower_config(&r->depth, config->n_codebooks + 1);
@@ -153,8 +154,10 @@ static shapes read_shapes(const mv_checkpoint *ckpt, mv_layout layout) {
         s.audio_rows = rows_of_module(ckpt, name, sizeof name);
     }
     mv_layout_heads_tensor(layout, name, sizeof name);
+    uint64_t by_rows = 0;
+    (void)mv_checkpoint_number(ckpt, MV_KEY_HEADS_BY_ROWS, &by_rows);
     s.n_codebooks = dim_of(ckpt, name, 3, 0) + 1;
-    s.audio_vocab = dim_of(ckpt, name, 3, 2);
+    s.audio_vocab = dim_of(ckpt, name, 3, by_rows ? 1 : 2);
     s.towers[0] = read_tower(ckpt, layout, MV_TOWER_BACKBONE);
     s.towers[1] = read_tower(ckpt, layout, MV_TOWER_DEPTH);
     return s;

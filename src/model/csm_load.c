@@ -94,13 +94,14 @@ static void transpose(void *ctx, int part, int n_parts) {
     }
 }
 
-static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *csm) {
+/* Heads as files of other tools have them, floats with the codes innermost: transposed into memory
+ * of their own. */
+static marvis_status transpose_heads(const loader *l, const mv_exec *exec, const char *name,
+                                     mv_csm *csm) {
     const mv_csm_config *c = l->config;
     size_t n_heads = (size_t)c->n_codebooks - 1;
     size_t n_in = (size_t)c->depth.width, n_out = (size_t)c->audio_vocab;
-    char name[NAME_SIZE];
     const int64_t shape[] = {c->n_codebooks - 1, c->depth.width, c->audio_vocab};
-    mv_layout_heads_tensor(l->layout, name, sizeof name);
     /* the shape is checked as three dimensions, the values are taken as rows */
     const mv_tensor *tensor;
     MV_TRY(mv_checkpoint_take(l->ckpt, name, 3, shape, &tensor, l->err));
@@ -118,9 +119,8 @@ static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *cs
         src = converted;
     }
     size_t size = mv_wtype_bytes(wanted);
-    csm->heads = mv_alloc(n_heads, sizeof *csm->heads);
     csm->heads_data = mv_alloc(values, size);
-    if (!csm->heads || !csm->heads_data) {
+    if (!csm->heads_data) {
         mv_free(converted);
         return mv_fail_memory(l->err, values * size, "the codebook heads");
     }
@@ -139,6 +139,31 @@ static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *cs
                                     .row_bytes = n_in * size,
                                     .data = job.dst + i * n_in * n_out * size};
     return MARVIS_OK;
+}
+
+/* Heads as our one-file models have them: [C-1][V][d], of any type. */
+static marvis_status take_heads(const loader *l, const char *name, mv_csm *csm) {
+    const mv_csm_config *c = l->config;
+    const int64_t shape[] = {c->n_codebooks - 1, c->audio_vocab, c->depth.width};
+    mv_rows rows;
+    MV_TRY(mv_checkpoint_take_tensor_rows(l->ckpt, name, 3, shape, &rows, l->err));
+    rows.n_rows = (size_t)c->audio_vocab;
+    for (int i = 0; i + 1 < c->n_codebooks; i++) {
+        rows.first = (size_t)i * rows.n_rows;
+        MV_TRY(mv_rows_to_matrix(&rows, l->weights, &csm->heads[i], l->err));
+    }
+    return MARVIS_OK;
+}
+
+static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *csm) {
+    char name[NAME_SIZE];
+    uint64_t by_rows = 0;
+    size_t n_heads = (size_t)l->config->n_codebooks - 1;
+    mv_layout_heads_tensor(l->layout, name, sizeof name);
+    csm->heads = mv_alloc(n_heads, sizeof *csm->heads);
+    if (!csm->heads) return mv_fail_memory(l->err, n_heads * sizeof *csm->heads, "the heads");
+    (void)mv_checkpoint_number(l->ckpt, MV_KEY_HEADS_BY_ROWS, &by_rows);
+    return by_rows ? take_heads(l, name, csm) : transpose_heads(l, exec, name, csm);
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */
@@ -160,9 +185,10 @@ static bool same_at_samples(const mv_tensor *a, const mv_tensor *b) {
 static marvis_status check_tied(const loader *l, const char *main_tensor, const char *tied_tensor) {
     const mv_csm_config *c = l->config;
     const int64_t shape[] = {c->n_codebooks * c->audio_vocab, c->backbone.width};
-    const mv_tensor *first = mv_checkpoint_peek(l->ckpt, main_tensor), *tied;
-    MV_TRY(mv_checkpoint_take(l->ckpt, tied_tensor, 2, shape, &tied, l->err));
-    if (same_at_samples(first, tied)) return MARVIS_OK;
+    const mv_tensor *first = mv_checkpoint_peek(l->ckpt, main_tensor);
+    mv_rows tied;
+    MV_TRY(mv_checkpoint_take_tensor_rows(l->ckpt, tied_tensor, 2, shape, &tied, l->err));
+    if (same_at_samples(first, tied.weight)) return MARVIS_OK;
     return mv_fail(l->err, MARVIS_ERR_TENSOR,
                    "%s: %s and %s differ, but they are one tied table in this architecture; export "
                    "the checkpoint again with tied tables",
@@ -200,6 +226,7 @@ marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_wei
                          mv_checkpoint_path(ckpt));
         goto fail;
     }
+    (void)mv_checkpoint_number(ckpt, MV_KEY_IDENTITY, &csm->identity);
     int wide = config->backbone.width;
     csm->config.n_codebooks = config->n_codebooks;
     MV_TRY_GOTO(take_part(&l, MV_PART_TEXT_TABLE, config->text_vocab, wide, &csm->text_table));
@@ -215,7 +242,8 @@ marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_wei
     *config = (mv_csm_config){0};
     return MARVIS_OK;
 fail:
-    csm->config = (mv_csm_config){0}; /* still the caller's */
+    /* still the caller's, but for the count of heads */
+    csm->config = (mv_csm_config){.n_codebooks = config->n_codebooks};
     mv_csm_deinit(csm);
     return status;
 }
@@ -254,6 +282,8 @@ void mv_csm_deinit(mv_csm *csm) {
     mv_matrix *all[] = {&csm->text_table, &csm->audio_table, &csm->projection, &csm->head0};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         mv_matrix_deinit(all[i]);
+    for (int i = 0; csm->heads && i + 1 < csm->config.n_codebooks; i++)
+        mv_matrix_deinit(&csm->heads[i]);
     mv_free(csm->heads);
     mv_free(csm->heads_data);
     mv_llama_deinit(&csm->backbone);

@@ -112,7 +112,8 @@ static marvis_status sampler_init(sampler *s, const mv_csm *csm, bool exact, mar
 marvis_status mv_csm_identity(const mv_csm *csm, uint64_t *identity, marvis_error *err) {
     const mv_csm_config *c = &csm->config;
     sampler s;
-    *identity = 0;
+    *identity = csm->identity;
+    if (csm->identity) return MARVIS_OK;
     MV_TRY(sampler_init(&s, csm, false, err));
     uint64_t hash = hash_int(MV_HASH_START, c->text_vocab);
     hash = hash_int(hash, c->audio_vocab);

@@ -2,7 +2,10 @@
  * the decoder cannot do is refused by the name of its key. */
 #include "model/csm_config_internal.h"
 
+#include "base/memory.h"
+
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 void mv_mimi_config_init(mv_mimi_config *config) {
@@ -207,4 +210,27 @@ marvis_status mv_mimi_config_parse(const char *json, size_t len, const char *pat
     json_decref(root);
     if (status != MARVIS_OK) mv_mimi_config_init(config);
     return status;
+}
+
+char *mv_mimi_config_text(const mv_mimi_config *c) {
+    json_t *ratios = json_array();
+    for (int i = 0; i < c->n_ratios; i++)
+        json_array_append_new(ratios, json_integer(c->ratios[i]));
+    json_t *root = json_pack(
+        "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:i, s:i, "
+        "s:i, s:i}",
+        "sampling_rate", c->sample_rate, "hidden_size", c->latent, "num_filters", c->n_filters,
+        "kernel_size", c->kernel, "last_kernel_size", c->last_kernel, "residual_kernel_size",
+        c->residual_kernel, "compress", c->compress, "upsampling_ratios", ratios,
+        "num_hidden_layers", c->n_layers, "num_attention_heads", c->n_heads, "head_dim",
+        c->head_dim, "intermediate_size", c->mlp_width, "sliding_window", c->window, "rope_theta",
+        c->rope_theta, "norm_eps", (double)c->norm_eps, "codebook_size", c->codebook_size,
+        "codebook_dim", c->codebook_dim, "num_quantizers", c->n_codebooks,
+        "num_semantic_quantizers", c->n_semantic);
+    bool complete = root && json_array_size(ratios) == (size_t)c->n_ratios;
+    char *dumped = complete ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = mv_strdup(dumped); /* NULL stays NULL */
+    free(dumped);                   /* jansson's memory */
+    json_decref(root);
+    return text;
 }

@@ -125,7 +125,14 @@ typedef struct marvis_model marvis_model;
 typedef enum marvis_weights {
     MARVIS_WEIGHTS_AUTO = 0, /* f32, f16 and bf16 as they lie; quantised ones widened to bf16 */
     MARVIS_WEIGHTS_F32 = 1,  /* everything widened to f32: exact, twice the memory */
-    MARVIS_WEIGHTS_BF16 = 2  /* everything rounded to bf16 */
+    MARVIS_WEIGHTS_BF16 = 2, /* everything rounded to bf16 */
+    /* Matrices quantised when they are read, and computed with as they are, activations in int8;
+     * tables of embeddings as in AUTO, and so are matrices whose width is no multiple of 32. Blocks
+     * are 32 columns with a scale (docs/MODEL.md). */
+    MARVIS_WEIGHTS_INT8 = 3, /* 8 bits, a scale for each row */
+    MARVIS_WEIGHTS_Q8 = 4,   /* 8 bits, in blocks */
+    MARVIS_WEIGHTS_Q4 = 5,   /* 4 bits, in blocks */
+    MARVIS_WEIGHTS_MIX = 6   /* as INT8, the depth decoder's feed-forward matrices as Q4 */
 } marvis_weights;
 
 typedef struct marvis_model_settings {

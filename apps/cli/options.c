@@ -50,10 +50,10 @@ static const option_row options[CLI_N_OPTIONS] = {
                     "has none"},
     [CLI_STRICT] = {"--strict", 0, FLAG, NULL, 0, 0, RUNS,
                     "refuse a model that holds tensors nobody knows"},
-    [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16", 0, 0,
+    [CLI_WEIGHTS] = {"--weights", 0, CHOICE, "auto|f32|bf16|int8|q8|q4|mix", 0, 0,
                      RUNS & ~(unsigned)CMD_QUANTIZE,
-                     "weights in memory: as in the file, exact in twice the memory, or rounded "
-                     "(default auto)"},
+                     "weights in memory: as in the file, exact in twice the memory, rounded, or "
+                     "quantised to 8 or 4 bits (default auto)"},
     [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999,
                      CMD_SAY | CMD_TOKENIZE | CMD_VOICE_CREATE,
                      "number of the speaker (default 0, or the saved voice's)"},

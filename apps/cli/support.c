@@ -74,9 +74,16 @@ marvis_status cli_engine(const cli_call *call, marvis_engine **engine, marvis_er
 }
 
 static marvis_weights chosen_weights(const cli_call *call) {
+    static const struct {
+        const char *name;
+        marvis_weights weights;
+    } rows[] = {
+        {"f32", MARVIS_WEIGHTS_F32}, {"bf16", MARVIS_WEIGHTS_BF16}, {"int8", MARVIS_WEIGHTS_INT8},
+        {"q8", MARVIS_WEIGHTS_Q8},   {"q4", MARVIS_WEIGHTS_Q4},     {"mix", MARVIS_WEIGHTS_MIX},
+    };
     const char *text = cli_text(call, CLI_WEIGHTS);
-    if (text && strcmp(text, "f32") == 0) return MARVIS_WEIGHTS_F32;
-    if (text && strcmp(text, "bf16") == 0) return MARVIS_WEIGHTS_BF16;
+    for (size_t i = 0; text && i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(text, rows[i].name) == 0) return rows[i].weights;
     return MARVIS_WEIGHTS_AUTO;
 }
 

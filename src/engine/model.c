@@ -175,8 +175,8 @@ static marvis_status check_settings(const marvis_model_settings *settings, marvi
         return mv_fail(err, MARVIS_ERR_CALL,
                        "model settings of another version: fill them with "
                        "marvis_model_settings_init");
-    if (settings->weights < MARVIS_WEIGHTS_AUTO || settings->weights > MARVIS_WEIGHTS_BF16)
-        return mv_fail(err, MARVIS_ERR_CALL, "weights %d: use auto, f32 or bf16",
+    if (settings->weights < MARVIS_WEIGHTS_AUTO || settings->weights > MARVIS_WEIGHTS_MIX)
+        return mv_fail(err, MARVIS_ERR_CALL, "weights %d: use a value of marvis_weights",
                        (int)settings->weights);
     return MARVIS_OK;
 }

@@ -2,7 +2,9 @@
 #include "model/csm.h"
 
 #include "base/memory.h"
+#include "kernels/packed.h"
 #include "model/csm_layout.h"
+#include "nn/pack.h"
 #include "nn/weights.h"
 
 #include <stdio.h>
@@ -15,23 +17,52 @@ typedef struct loader {
     mv_layout layout;
     const mv_csm_config *config;
     marvis_weights weights;
+    mv_pool *pool;
     marvis_error *err;
 } loader;
+
+/* What the matrices of a kind are quantised to; a float type: they are not. */
+typedef enum matrix_class { TABLE, PROJECTION, HEAD, ATTENTION, FEED_FORWARD } matrix_class;
+
+static mv_wtype packed_type(marvis_weights weights, mv_tower tower, matrix_class class) {
+    if (class == TABLE) return MV_W_F32;
+    switch (weights) {
+    case MARVIS_WEIGHTS_INT8: return MV_W_I8;
+    case MARVIS_WEIGHTS_Q8: return MV_W_Q8;
+    case MARVIS_WEIGHTS_Q4: return MV_W_Q4;
+    case MARVIS_WEIGHTS_MIX:
+        return tower == MV_TOWER_DEPTH && class == FEED_FORWARD ? MV_W_Q4 : MV_W_I8;
+    default: return MV_W_F32;
+    }
+}
+
+static marvis_status quantize(const loader *l, mv_tower tower, matrix_class class, const char *name,
+                              mv_matrix *matrix) {
+    mv_wtype type = packed_type(l->weights, tower, class);
+    if (!mv_is_packed(type)) return MARVIS_OK;
+    return mv_matrix_quantize(matrix, type, l->pool, name, l->err);
+}
 
 static marvis_status take_part(const loader *l, mv_csm_part part, int n_rows, int n_cols,
                                mv_matrix *matrix) {
     char name[NAME_SIZE];
+    matrix_class class = part == MV_PART_PROJECTION ? PROJECTION
+                         : part == MV_PART_HEAD0    ? HEAD
+                                                    : TABLE;
     mv_layout_part_module(l->layout, part, name, sizeof name);
-    return mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
-                                     matrix, l->err);
+    MV_TRY(mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
+                                     matrix, l->err));
+    return quantize(l, MV_TOWER_BACKBONE, class, name, matrix);
 }
 
 static marvis_status take_block(const loader *l, mv_tower tower, int layer, mv_block_part part,
                                 int n_rows, int n_cols, mv_matrix *matrix) {
     char name[NAME_SIZE];
+    bool wide = part == MV_BLOCK_GATE || part == MV_BLOCK_UP || part == MV_BLOCK_DOWN;
     mv_layout_block_module(l->layout, tower, layer, part, name, sizeof name);
-    return mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
-                                     matrix, l->err);
+    MV_TRY(mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
+                                     matrix, l->err));
+    return quantize(l, tower, wide ? FEED_FORWARD : ATTENTION, name, matrix);
 }
 
 static marvis_status take_norm(const loader *l, mv_tower tower, int layer, mv_block_part part,
@@ -70,7 +101,7 @@ static marvis_status load_tower(const loader *l, mv_tower tower, const mv_llama_
                         llama->config.rope_interleaved, l->err);
 }
 
-/* ---- heads: [C-1][d][V] in the file, used as [V][d] ------------------------------------------ */
+/* ---- heads: [C-1][d][V] in most files, used as [V][d] ---------------------------------------- */
 
 typedef struct transpose_job {
     const uint8_t *src; /* [n_heads][n_in][n_out], unaligned */
@@ -94,10 +125,23 @@ static void transpose(void *ctx, int part, int n_parts) {
     }
 }
 
+/* The heads one by one; when all are packed, the rows that they came from are freed. */
+static marvis_status quantize_heads(const loader *l, size_t n_heads, const char *name,
+                                    mv_csm *csm) {
+    bool packed = true;
+    for (size_t i = 0; i < n_heads; i++) {
+        MV_TRY(quantize(l, MV_TOWER_DEPTH, HEAD, name, &csm->heads[i]));
+        packed &= mv_is_packed(csm->heads[i].type);
+    }
+    if (!packed) return MARVIS_OK;
+    mv_free(csm->heads_data);
+    csm->heads_data = NULL;
+    return MARVIS_OK;
+}
+
 /* Heads as files of other tools have them, floats with the codes innermost: transposed into memory
  * of their own. */
-static marvis_status transpose_heads(const loader *l, const mv_exec *exec, const char *name,
-                                     mv_csm *csm) {
+static marvis_status transpose_heads(const loader *l, const char *name, mv_csm *csm) {
     const mv_csm_config *c = l->config;
     size_t n_heads = (size_t)c->n_codebooks - 1;
     size_t n_in = (size_t)c->depth.width, n_out = (size_t)c->audio_vocab;
@@ -130,7 +174,7 @@ static marvis_status transpose_heads(const loader *l, const mv_exec *exec, const
                          .n_in = n_in,
                          .n_out = n_out,
                          .size = size};
-    mv_pool_run(exec->pool, transpose, &job);
+    mv_pool_run(l->pool, transpose, &job);
     mv_free(converted);
     for (size_t i = 0; i < n_heads; i++)
         csm->heads[i] = (mv_matrix){.type = wanted,
@@ -155,7 +199,7 @@ static marvis_status take_heads(const loader *l, const char *name, mv_csm *csm) 
     return MARVIS_OK;
 }
 
-static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *csm) {
+static marvis_status load_heads(const loader *l, mv_csm *csm) {
     char name[NAME_SIZE];
     uint64_t by_rows = 0;
     size_t n_heads = (size_t)l->config->n_codebooks - 1;
@@ -163,7 +207,8 @@ static marvis_status load_heads(const loader *l, const mv_exec *exec, mv_csm *cs
     csm->heads = mv_alloc(n_heads, sizeof *csm->heads);
     if (!csm->heads) return mv_fail_memory(l->err, n_heads * sizeof *csm->heads, "the heads");
     (void)mv_checkpoint_number(l->ckpt, MV_KEY_HEADS_BY_ROWS, &by_rows);
-    return by_rows ? take_heads(l, name, csm) : transpose_heads(l, exec, name, csm);
+    MV_TRY(by_rows ? take_heads(l, name, csm) : transpose_heads(l, name, csm));
+    return quantize_heads(l, n_heads, name, csm);
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */
@@ -216,7 +261,7 @@ static marvis_status load_audio_table(const loader *l, mv_csm *csm) {
 marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_weights weights,
                           const mv_exec *exec, mv_csm *csm, marvis_error *err) {
     *csm = (mv_csm){0};
-    loader l = {.ckpt = ckpt, .config = config, .weights = weights, .err = err};
+    loader l = {.ckpt = ckpt, .config = config, .weights = weights, .pool = exec->pool, .err = err};
     marvis_status status;
     MV_TRY_GOTO(mv_layout_detect(ckpt, &l.layout, err));
     if (l.layout == MV_LAYOUT_MIMI) {
@@ -233,7 +278,7 @@ marvis_status mv_csm_load(mv_checkpoint *ckpt, mv_csm_config *config, marvis_wei
     MV_TRY_GOTO(load_audio_table(&l, csm));
     MV_TRY_GOTO(take_part(&l, MV_PART_PROJECTION, config->depth.width, wide, &csm->projection));
     MV_TRY_GOTO(take_part(&l, MV_PART_HEAD0, config->audio_vocab, wide, &csm->head0));
-    MV_TRY_GOTO(load_heads(&l, exec, csm));
+    MV_TRY_GOTO(load_heads(&l, csm));
     MV_TRY_GOTO(load_tower(&l, MV_TOWER_BACKBONE, &config->backbone, config->backbone.max_positions,
                            &csm->backbone));
     /* positions of the depth decoder: the backbone's state and codes 0..C-2 */
@@ -249,8 +294,8 @@ fail:
 }
 
 static void count_matrix(const mv_matrix *m, size_t *all, size_t *owned) {
-    *all += m->n_rows * m->row_bytes;
-    if (m->owned) *owned += m->n_rows * m->row_bytes;
+    *all += mv_matrix_bytes(m);
+    if (m->owned) *owned += mv_matrix_bytes(m);
 }
 
 static void count_tower(const mv_llama *llama, size_t *all, size_t *owned) {
@@ -271,8 +316,8 @@ size_t mv_csm_bytes(const mv_csm *csm, size_t *owned) {
     count_tower(&csm->backbone, &all, &own);
     count_tower(&csm->depth, &all, &own);
     for (int i = 0; i + 1 < csm->config.n_codebooks; i++) {
-        all += csm->heads[i].n_rows * csm->heads[i].row_bytes;
-        own += csm->heads[i].n_rows * csm->heads[i].row_bytes;
+        all += mv_matrix_bytes(&csm->heads[i]);
+        own += mv_matrix_bytes(&csm->heads[i]);
     }
     if (owned) *owned = own;
     return all;

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { SAMPLED_ROWS = 4 };
-
 static uint64_t hash_int(uint64_t hash, int64_t value) {
     return mv_hash(hash, &value, sizeof value);
 }
@@ -27,8 +25,8 @@ uint64_t mv_mimi_identity(const mv_mimi *mimi) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         hash = hash_int(hash, numbers[i]);
     for (int i = 0; i < c->n_codebooks; i++)
-        for (size_t j = 0; j < SAMPLED_ROWS; j++) {
-            size_t row = j * (size - 1) / (SAMPLED_ROWS - 1);
+        for (size_t j = 0; j < MV_SAMPLED_ROWS; j++) {
+            size_t row = j * (size - 1) / (MV_SAMPLED_ROWS - 1);
             hash = mv_hash(hash, mimi->tables[i] + row * dim, dim * sizeof(float));
         }
     return hash;
@@ -70,8 +68,11 @@ static uint64_t hash_floats(const sampler *s, uint64_t hash, const float *values
 
 static uint64_t hash_matrix(const sampler *s, uint64_t hash, const mv_matrix *m) {
     if (s->exact) hash = hash_int(hash, (int64_t)m->type);
-    for (size_t i = 0; i < SAMPLED_ROWS; i++) {
-        mv_matrix_row(m, i * (m->n_rows - 1) / (SAMPLED_ROWS - 1), s->row);
+    for (size_t i = 0; i < MV_SAMPLED_ROWS; i++) {
+        if (s->exact)
+            mv_matrix_row(m, i * (m->n_rows - 1) / (MV_SAMPLED_ROWS - 1), s->row);
+        else
+            mv_matrix_sampled_row(m, i, s->row);
         hash = hash_floats(s, hash, s->row, m->n_cols);
     }
     return hash;

@@ -38,6 +38,17 @@ void mv_matrix_row(const mv_matrix *m, size_t r, float *dst) {
         mv_widen(dst, m->type, (const char *)m->data + r * m->row_bytes, m->n_cols);
 }
 
+void mv_matrix_sampled_row(const mv_matrix *m, size_t i, float *dst) {
+    assert(i < MV_SAMPLED_ROWS);
+    if (m->sample) {
+        mv_widen(dst, MV_W_BF16, m->sample + i * m->n_cols, m->n_cols);
+        return;
+    }
+    mv_matrix_row(m, i * (m->n_rows - 1) / (MV_SAMPLED_ROWS - 1), dst);
+    for (size_t c = 0; c < m->n_cols; c++)
+        dst[c] = mv_bf16_to_f32(mv_f32_to_bf16(dst[c]));
+}
+
 /* ---- quantised activations ------------------------------------------------------------------ */
 
 /* Rows of activations, in the room of an mv_exec: as floats, and as blocks where they are needed.

@@ -23,7 +23,7 @@ typedef struct mv_matrix {
     size_t row_bytes; /* of a packed one: a sixteenth of a tile */
     const void *data; /* borrowed from a mapped file, or `owned` */
     void *owned;      /* freed by mv_matrix_deinit; NULL when borrowed */
-    uint16_t *sample; /* owned, or NULL: rows of the numbers that were quantised here */
+    uint16_t *sample; /* owned, or NULL: [MV_SAMPLED_ROWS][n_cols] bf16, before it was quantised */
 } mv_matrix;
 
 void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
@@ -33,6 +33,11 @@ size_t mv_matrix_bytes(const mv_matrix *m);
 
 /* Row r as f32 into dst [n_cols]. r < n_rows. */
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst);
+
+/* Row i < MV_SAMPLED_ROWS of some that are spread over the matrix, as bfloat16, in f32: of the
+ * numbers before they were quantised here, so that it is the same for every type. */
+enum { MV_SAMPLED_ROWS = 4 };
+void mv_matrix_sampled_row(const mv_matrix *m, size_t i, float *dst);
 
 /* Bytes of room for n rows of n_cols activations at a time: products of longer batches go in steps
  * of as many rows as there is room for. Saturates. */

@@ -2,6 +2,7 @@
 #include "nn/pack.h"
 
 #include "base/memory.h"
+#include "kernels/convert.h"
 
 #include <assert.h>
 
@@ -82,5 +83,59 @@ marvis_status mv_matrix_pack(const mv_row_source *source, mv_wtype type, mv_pool
                      .row_bytes = mv_packed_tile_bytes(type, source->n_cols) / MV_TILE_ROWS,
                      .data = job.packed,
                      .owned = job.packed};
+    return MARVIS_OK;
+}
+
+/* ---- from floats ---------------------------------------------------------------------------- */
+
+typedef struct float_rows {
+    const mv_matrix *m;
+    mv_wtype type;
+} float_rows;
+
+static void quantize_row(const void *ctx, size_t r, float *scratch, mv_packed_row *row) {
+    const float_rows *rows = ctx;
+    mv_matrix_row(rows->m, r, scratch);
+    mv_packed_row_from_f32(row, rows->type, scratch, rows->m->n_cols);
+}
+
+static marvis_status take_sample(const mv_matrix *from, mv_matrix *to, const char *name,
+                                 marvis_error *err) {
+    size_t n = from->n_cols;
+    float *row = mv_alloc(n, sizeof *row);
+    to->sample = mv_alloc(MV_SAMPLED_ROWS * n, sizeof *to->sample);
+    if (!row || !to->sample) {
+        mv_free(row);
+        return mv_fail_memory(err, n * (sizeof *row + MV_SAMPLED_ROWS * sizeof *to->sample), name);
+    }
+    for (size_t i = 0; i < MV_SAMPLED_ROWS; i++) {
+        mv_matrix_sampled_row(from, i, row);
+        mv_convert_f32_bf16(to->sample + i * n, row, n);
+    }
+    mv_free(row);
+    return MARVIS_OK;
+}
+
+marvis_status mv_matrix_quantize(mv_matrix *m, mv_wtype type, mv_pool *pool, const char *name,
+                                 marvis_error *err) {
+    assert(!mv_is_packed(m->type));
+    if (!mv_packed_fits(m->n_cols)) return MARVIS_OK;
+    const float_rows rows = {m, type};
+    const mv_row_source source = {.n_rows = m->n_rows,
+                                  .n_cols = m->n_cols,
+                                  .scratch_floats = m->n_cols,
+                                  .row = quantize_row,
+                                  .ctx = &rows};
+    mv_matrix packed;
+    bool fits;
+    MV_TRY(mv_matrix_pack(&source, type, pool, name, &packed, &fits, err));
+    if (!fits) return MARVIS_OK;
+    marvis_status status = take_sample(m, &packed, name, err);
+    if (status != MARVIS_OK) {
+        mv_matrix_deinit(&packed);
+        return status;
+    }
+    mv_matrix_deinit(m);
+    *m = packed;
     return MARVIS_OK;
 }

@@ -23,4 +23,10 @@ MV_CHECK marvis_status mv_matrix_pack(const mv_row_source *source, mv_wtype type
                                       const char *name, mv_matrix *m, bool *fits,
                                       marvis_error *err);
 
+/* Packs a float matrix in its place by the plain rule (kernels/blocks.h), and keeps its sampled
+ * rows. It stays as it is when its width is no multiple of 32 or its values do not fit. On failure
+ * it is as before. */
+MV_CHECK marvis_status mv_matrix_quantize(mv_matrix *m, mv_wtype type, mv_pool *pool,
+                                          const char *name, marvis_error *err);
+
 #endif

@@ -7,6 +7,11 @@
 #include <assert.h>
 #include <string.h>
 
+mv_wtype mv_weights_float(marvis_weights weights, mv_wtype source) {
+    if (weights == MARVIS_WEIGHTS_F32) return MV_W_F32;
+    return weights == MARVIS_WEIGHTS_BF16 ? MV_W_BF16 : source;
+}
+
 marvis_status mv_weights_convert(const void *src, mv_wtype from, mv_wtype to, size_t n, void **dst,
                                  marvis_error *err) {
     enum { BLOCK = 1024 };

@@ -157,6 +157,17 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_open(marvis_engine *engine, c
                                                         const marvis_model_settings *settings,
                                                         marvis_model **model, marvis_error *err);
 
+/* Makes a model of random weights in memory, to measure what one of this shape costs on a machine,
+ * without any file: `shape` is a row of docs/MODEL.md ("marvis-250m", "marvis-100m", "csm-1b") or
+ * "tiny". Its codec is a Mimi that decodes only, its tokenizer gives one id a byte, and what it says
+ * is noise. The same seed gives the same weights on every machine, for any number of threads.
+ * Of settings (NULL = defaults) only the weights' type counts; the bf16 numbers that it converts
+ * are freed. The engine must outlive the model. ERR_CALL: an unknown shape, or settings;
+ * ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_create_random(
+    marvis_engine *engine, const char *shape, uint64_t seed, const marvis_model_settings *settings,
+    marvis_model **model, marvis_error *err);
+
 /* Frees *model and sets it to NULL; *model NULL is allowed. Its sessions must be gone. */
 MARVIS_API void marvis_model_destroy(marvis_model **model);
 
@@ -528,7 +539,10 @@ typedef struct marvis_session_timing {
                       came from a saved voice's snapshot */
     int n_dropped;  /* turns of the context that had to go to make room for this utterance */
     int n_expected; /* frames that the text should take, at the voice's pace or a usual one */
-} marvis_session_timing;
+    double heads_s; /* part of depth_s: on the heads of codebooks 1.. */
+    double sampling_s; /* part of depth_s: on choosing codes from their logits */
+} marvis_session_timing; /* of frames made together with other sessions' (marvis_batch_step) a
+                            session has an equal share of the time */
 
 /* What the guard saw when the utterance ended with MARVIS_STOP_RUNAWAY, else NONE. */
 MARVIS_API marvis_runaway marvis_session_runaway(const marvis_session *session);
@@ -536,6 +550,53 @@ MARVIS_API marvis_runaway marvis_session_runaway(const marvis_session *session);
 /* Where the time of the utterance went so far. timing->struct_size must be set by the caller. */
 MARVIS_API void marvis_session_timing_get(const marvis_session *session,
                                           marvis_session_timing *timing);
+
+/* ---- many sessions together ------------------------------------------------------------------ */
+
+/* Frames of several sessions of one model made together: each weight is read once for all of them,
+ * so that on most machines four sessions take little longer than one. There is nothing to join or
+ * to leave: a session takes part in the steps that it is given to, from its first frame or any
+ * later one, whatever its text, voice, sampler, seed, codebooks and length are.
+ *
+ * A batch prepares what marvis_session_step (or marvis_speech_step on the session) then hands out:
+ *
+ *     while (n_speaking > 0) {
+ *         if (marvis_batch_step(batch, sessions, n_speaking, NULL, &err) != MARVIS_OK) break;
+ *         for (size_t i = 0; i < n_speaking; i++)
+ *             if (marvis_session_is_ready(sessions[i]))
+ *                 hand_out(sessions[i]);  // marvis_session_step; one that stopped is taken out
+ *     }
+ *
+ * Codes and samples of a session are, bit for bit, those that it gives alone on the same kernel
+ * tier (marvis_engine_cpu). A batch belongs to one thread at a time, and so do the sessions of a
+ * step while it runs; other sessions of the engine may run in other threads and take turns. */
+typedef struct marvis_batch marvis_batch;
+
+/* Creates a batch for up to max_sessions (1..1024) sessions at once; needs a model with codec and
+ * tokenizer, which must outlive it. ERR_CALL, ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_batch_create(const marvis_model *model,
+                                                          int max_sessions, marvis_batch **batch,
+                                                          marvis_error *err);
+
+/* Frees *batch and sets it to NULL; *batch NULL is allowed. Sessions are left as they are. */
+MARVIS_API void marvis_batch_destroy(marvis_batch **batch);
+
+/* Generates the next frame of each session that can have one before it is asked for its chunk: that
+ * has text, has not stopped or failed, and lacks frames of its next chunk. The others are left as
+ * they are. One that has not begun runs its prompt first, alone, while the others wait. The array
+ * may be in any order and another one each time; a session must not be in it twice.
+ * *n_advanced (may be NULL): for how many a frame was generated.
+ *
+ * ERR_CALL: too many sessions, one twice, or one of another model; then nothing is done. When a
+ * session fails (its prompt is too long, its numbers are none), the others go on all the same; the
+ * first such status is returned, and that session's marvis_session_step repeats it. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_batch_step(marvis_batch *batch,
+                                                        marvis_session *const *sessions, size_t n,
+                                                        size_t *n_advanced, marvis_error *err);
+
+/* 1 where marvis_session_step has no frame left to generate: the chunk's frames are there, or the
+ * utterance has stopped or failed. */
+MARVIS_API int marvis_session_is_ready(const marvis_session *session);
 
 /* ---- speech of any length ------------------------------------------------------------------- */
 
@@ -739,6 +800,31 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_trace(const marvis_model *mod
                                                          size_t n_prompt, const int32_t *frames,
                                                          size_t n_frames, float *hidden,
                                                          float *logits, marvis_error *err);
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+/* Bytes of weights that one frame of 80 ms is made of: each matrix counted as often as a frame
+ * passes over it. */
+typedef struct marvis_frame_cost {
+    size_t struct_size;    /* set by the caller */
+    double backbone_bytes; /* the backbone and the head of codebook 0, once */
+    double depth_bytes;    /* the depth decoder and its projection, for each further codebook */
+    double heads_bytes;    /* the heads of these codebooks */
+    double codec_bytes;    /* Mimi, once for a chunk of any number of frames; its codebooks not */
+    double held_bytes;     /* all weights in memory, tables and codec included */
+} marvis_frame_cost;
+
+/* The cost of a frame with n_codebooks (1..marvis_model_n_codebooks, others are brought into that
+ * range) of a model that speaks. */
+MARVIS_API void marvis_model_frame_cost(const marvis_model *model, int n_codebooks,
+                                        marvis_frame_cost *cost);
+
+/* How fast the engine's threads read memory: *bytes_per_s of a working set of `bytes` (at least
+ * 64 KiB), each thread its own share of it again and again. The median of five measurements, which
+ * take some tenths of a second in all. ERR_CALL, ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_engine_read_speed(marvis_engine *engine, size_t bytes,
+                                                               double *bytes_per_s,
+                                                               marvis_error *err);
 
 /* ---- text ----------------------------------------------------------------------------------- */
 

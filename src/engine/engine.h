@@ -37,6 +37,15 @@ struct marvis_model {
     int32_t bos, eos;           /* text ids around a segment */
 };
 
+/* marvis_model_settings that can be used. */
+MV_CHECK marvis_status mv_model_check_settings(const marvis_model_settings *settings,
+                                               marvis_error *err);
+
+/* Binds the network and the codec to the model's checkpoint, whose layout is known, and accounts
+ * for its tensors. Takes `config` over, on failure too. */
+MV_CHECK marvis_status mv_model_bind(marvis_model *model, mv_csm_config *config,
+                                     const marvis_model_settings *settings, marvis_error *err);
+
 /* Codes that may be sampled: 0..this-1. */
 int mv_model_n_codes(const marvis_model *model);
 

@@ -126,6 +126,18 @@ static marvis_status bind_codec(marvis_model *model, const marvis_model_settings
     return MARVIS_OK;
 }
 
+marvis_status mv_model_bind(marvis_model *model, mv_csm_config *config,
+                            const marvis_model_settings *settings, marvis_error *err) {
+    marvis_status status =
+        mv_csm_load(model->ckpt, config, settings->weights, &model->engine->exec, &model->csm, err);
+    mv_csm_config_deinit(config);
+    MV_TRY(status);
+    model->has_csm = true;
+    MV_TRY(bind_codec(model, settings, err));
+    return mv_checkpoint_finish(model->ckpt, mv_layout_known_prefixes(model->layout),
+                                settings->strict, model->engine->log, model->engine->log_ctx, err);
+}
+
 static marvis_status bind_tokenizer(marvis_model *model, const marvis_model_settings *settings,
                                     marvis_error *err) {
     const char *text;
@@ -159,18 +171,11 @@ static marvis_status open_parts(marvis_model *model, const char *path,
     MV_TRY(mv_layout_detect(model->ckpt, &model->layout, err));
     mv_csm_config config = {0};
     MV_TRY(read_config(model, settings, &config, err));
-    marvis_status status = mv_csm_load(model->ckpt, &config, settings->weights,
-                                       &model->engine->exec, &model->csm, err);
-    mv_csm_config_deinit(&config);
-    MV_TRY(status);
-    model->has_csm = true;
-    MV_TRY(bind_codec(model, settings, err));
-    MV_TRY(mv_checkpoint_finish(model->ckpt, mv_layout_known_prefixes(model->layout),
-                                settings->strict, model->engine->log, model->engine->log_ctx, err));
+    MV_TRY(mv_model_bind(model, &config, settings, err));
     return bind_tokenizer(model, settings, err);
 }
 
-static marvis_status check_settings(const marvis_model_settings *settings, marvis_error *err) {
+marvis_status mv_model_check_settings(const marvis_model_settings *settings, marvis_error *err) {
     if (settings->struct_size != sizeof *settings)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "model settings of another version: fill them with "
@@ -189,7 +194,7 @@ static marvis_status open_with(marvis_engine *engine, const char *path,
     marvis_model_settings chosen;
     marvis_model_settings_init(&chosen);
     if (settings) {
-        MV_TRY(check_settings(settings, err));
+        MV_TRY(mv_model_check_settings(settings, err));
         chosen = *settings;
     }
     if (!engine || !path || !path[0])

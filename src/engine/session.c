@@ -1,6 +1,5 @@
-/* session.c - the life of an utterance: settings, text, and the loop backbone -> codebook 0 ->
- * depth decoder frame by frame, and Mimi chunk by chunk. What it starts from, the prompt, is
- * session_prompt.c's. */
+/* session.c - the life of an utterance: settings, text, reset, timing. Its frames are
+ * session_step.c's, what it starts from, the prompt, is session_prompt.c's. */
 #include "engine/session.h"
 
 #include "base/memory.h"
@@ -14,11 +13,8 @@ enum {
     DEFAULT_CHUNK = 8,
     MAX_CHUNK = 1024,
     MAX_EOS_BIAS = 1000,
-    PREFILL_BATCH = 64, /* positions of the prompt that go through the backbone together */
-    ALIKE_FRAMES = 25,  /* 2 s of one and the same frame */
-    SILENT_FRAMES = 75, /* 6 s below SILENCE */
+    PREFILL_BATCH = 64 /* positions of the prompt that go through the backbone together */
 };
-static const float silence = 1e-3f; /* root mean square of a frame: -60 dB of full scale */
 
 const char *marvis_stop_text(marvis_stop stop) {
     switch (stop) {
@@ -187,7 +183,7 @@ void mv_session_restart(marvis_session *s, uint64_t seed) {
     mv_mimi_decoder_reset(s->decoder);
     mv_rng_seed(&s->rng, seed);
     s->guard = (mv_guard){0};
-    s->n_frames = 0;
+    s->n_frames = s->n_pending = 0;
     s->n_chunk = 1;
     s->timing = (marvis_session_timing){0};
 }
@@ -233,165 +229,4 @@ void marvis_session_timing_get(const marvis_session *session, marvis_session_tim
 
 marvis_runaway marvis_session_runaway(const marvis_session *session) {
     return session->stop == MARVIS_STOP_RUNAWAY ? session->guard.seen : MARVIS_RUNAWAY_NONE;
-}
-
-/* ---- steps ---------------------------------------------------------------------------------- */
-
-static marvis_status choose(marvis_session *s, int codebook, marvis_error *err) {
-    const marvis_sampling *sampling = codebook ? &s->settings.depth : &s->settings.codebook0;
-    int32_t code =
-        mv_sample(s->logits, mv_model_n_codes(s->model), sampling, &s->rng, s->candidates);
-    if (code < 0)
-        return mv_fail(err, MARVIS_ERR_TENSOR,
-                       "%s: the model's output for codebook %d is not a number; the checkpoint is "
-                       "damaged",
-                       s->model->files.weights, codebook);
-    s->frame[codebook] = code;
-    return MARVIS_OK;
-}
-
-/* Beyond what is usual for the text, the end is made likelier with every frame. */
-static float eos_bias(const marvis_session *s, int t) {
-    double frame_s =
-        (double)marvis_model_frame_samples(s->model) / marvis_model_sample_rate(s->model);
-    return (float)(s->settings.eos_bias * frame_s * (t - s->length.late));
-}
-
-/* The codes of frame t, into s->frame. */
-static marvis_status generate(marvis_session *s, int t, marvis_error *err) {
-    const mv_csm *csm = &s->model->csm;
-    const mv_exec *exec = &s->model->engine->exec;
-    mv_csm_stream *stream = &s->stream;
-    double begin = mv_now_s();
-    if (t > 0) { /* else the prompt alone came before */
-        mv_csm_step(csm, &stream, 1, &s->scratch, exec, s->frame, s->mask, s->hidden);
-        mv_session_note_frame(s);
-    }
-    mv_csm_head0(csm, &s->scratch, exec, s->hidden, 1, s->logits);
-    if (t > s->length.late) s->logits[0] += eos_bias(s, t);
-    MV_TRY(choose(s, 0, err));
-    double middle = mv_now_s();
-    mv_csm_depth_begin(stream);
-    for (int i = 1; i < s->settings.n_codebooks; i++) {
-        mv_csm_depth_step(csm, &stream, 1, &s->scratch, exec, i, s->hidden, &s->frame[i - 1],
-                          s->logits);
-        MV_TRY(choose(s, i, err));
-    }
-    s->timing.backbone_s += middle - begin;
-    s->timing.depth_s += mv_now_s() - middle;
-    return MARVIS_OK;
-}
-
-static bool is_eos(const marvis_session *s) {
-    for (int i = 0; i < s->settings.n_codebooks; i++)
-        if (s->frame[i] != 0) return false;
-    return true;
-}
-
-/* Generates frames into s->codes until the chunk is full or the utterance is over (s->stop). */
-static marvis_status fill_chunk(marvis_session *s, int *n_filled, marvis_error *err) {
-    size_t n_codebooks = (size_t)s->settings.n_codebooks;
-    int n = 0;
-    *n_filled = 0;
-    while (s->stop == MARVIS_STOP_NONE && n < s->n_chunk) {
-        int t = s->n_frames + n;
-        if (s->settings.guard && t == s->length.limit) {
-            s->stop = MARVIS_STOP_RUNAWAY;
-            s->guard.seen = MARVIS_RUNAWAY_LENGTH;
-            break;
-        }
-        if (t == s->settings.max_frames) {
-            s->stop = MARVIS_STOP_CAP;
-            break;
-        }
-        MV_TRY(generate(s, t, err));
-        if (atomic_load(&s->cancelled))
-            s->stop = MARVIS_STOP_CANCELLED;
-        else if (is_eos(s))
-            s->stop = MARVIS_STOP_EOS;
-        else
-            memcpy(s->codes + (size_t)n++ * n_codebooks, s->frame, n_codebooks * sizeof *s->codes);
-    }
-    *n_filled = n;
-    return MARVIS_OK;
-}
-
-static bool is_silent(const float *pcm, int n) {
-    double square = 0;
-    for (int i = 0; i < n; i++)
-        square += (double)pcm[i] * (double)pcm[i];
-    return square < (double)silence * (double)silence * n;
-}
-
-/* Looks for a runaway; returns how many frames of the chunk come before it. Frame by frame, so that
- * the size of the chunks makes no difference. */
-static int guarded_frames(marvis_session *s, int n) {
-    size_t n_codebooks = (size_t)s->settings.n_codebooks;
-    int samples = marvis_model_frame_samples(s->model);
-    for (int i = 0; i < n; i++) {
-        const int32_t *frame = s->codes + (size_t)i * n_codebooks;
-        bool alike =
-            s->n_frames + i > 0 && memcmp(frame, s->before, n_codebooks * sizeof *frame) == 0;
-        s->guard.n_alike = alike ? s->guard.n_alike + 1 : 0;
-        s->guard.n_silent =
-            is_silent(s->pcm + (size_t)i * (size_t)samples, samples) ? s->guard.n_silent + 1 : 0;
-        memcpy(s->before, frame, n_codebooks * sizeof *frame);
-        if (s->guard.n_alike >= ALIKE_FRAMES || s->guard.n_silent >= SILENT_FRAMES) {
-            s->stop = MARVIS_STOP_RUNAWAY;
-            s->guard.seen =
-                s->guard.n_alike >= ALIKE_FRAMES ? MARVIS_RUNAWAY_REPEATS : MARVIS_RUNAWAY_SILENCE;
-            return i;
-        }
-    }
-    return n;
-}
-
-/* The next frames as codes and audio; 0 when the utterance is over. */
-static marvis_status advance(marvis_session *s, int *n_frames, marvis_error *err) {
-    *n_frames = 0;
-    if (atomic_load(&s->cancelled)) {
-        s->stop = MARVIS_STOP_CANCELLED;
-        return MARVIS_OK;
-    }
-    if (!s->started) {
-        s->started_at_s = mv_now_s();
-        MV_TRY(mv_session_begin(s, err));
-        s->length = mv_session_length(s);
-        s->timing.n_expected = s->length.expected;
-        s->started = true;
-    }
-    int n;
-    MV_TRY(fill_chunk(s, &n, err));
-    if (n == 0) return MARVIS_OK;
-    double begin = mv_now_s();
-    mv_mimi_decode(s->decoder, &s->model->engine->exec, s->codes, (size_t)n, s->pcm);
-    double end = mv_now_s();
-    s->timing.codec_s += end - begin;
-    if (s->n_frames == 0) s->timing.first_pcm_s = end - s->started_at_s;
-    if (s->settings.guard) n = guarded_frames(s, n);
-    s->n_frames += n;
-    s->n_chunk =
-        2 * s->n_chunk < s->settings.chunk_frames ? 2 * s->n_chunk : s->settings.chunk_frames;
-    *n_frames = n;
-    return MARVIS_OK;
-}
-
-marvis_status marvis_session_step(marvis_session *s, marvis_chunk *chunk, marvis_error *err) {
-    *chunk = (marvis_chunk){.n_codebooks = s->settings.n_codebooks};
-    int n = 0;
-    if (s->failed != MARVIS_OK)
-        return mv_fail(err, s->failed, "this utterance has failed before; reset the session");
-    if (s->stop == MARVIS_STOP_NONE) {
-        s->failed = advance(s, &n, err);
-        if (s->failed != MARVIS_OK) return s->failed;
-    }
-    if (n == 0) { /* what stopped a chunk with frames in it is told by the call after */
-        chunk->stop = s->stop;
-        return MARVIS_OK;
-    }
-    chunk->codes = s->codes;
-    chunk->pcm = s->pcm;
-    chunk->n_frames = n;
-    chunk->n_samples = n * marvis_model_frame_samples(s->model);
-    return MARVIS_OK;
 }

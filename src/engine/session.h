@@ -67,8 +67,9 @@ struct marvis_session {
     mv_rng rng;
     mv_guard guard;
     mv_length length;
-    int n_frames; /* spoken */
-    int n_chunk;  /* frames of the next chunk */
+    int n_frames;  /* spoken */
+    int n_chunk;   /* frames of the next chunk */
+    int n_pending; /* of these, generated and in `codes`, not yet decoded */
 
     float *hidden;            /* [D] */
     float *logits;            /* [V] */
@@ -86,6 +87,33 @@ struct marvis_session {
 
 /* marvis_session_reset, but a cancel stays. */
 void mv_session_restart(marvis_session *session, uint64_t seed);
+
+/* ---- session_step.c ------------------------------------------------------------------------- */
+
+/* Where frames of up to max_batch sessions are made together; those of a session alone are its own.
+ */
+typedef struct mv_frame_buffers {
+    mv_csm_scratch *scratch;
+    mv_csm_stream **streams; /* [max_batch] */
+    float *hidden;           /* [max_batch][D] */
+    float *logits;           /* [max_batch][V] */
+    int32_t *frames;         /* [max_batch][C+1] */
+    uint8_t *mask;           /* [max_batch][C+1] */
+    int32_t *previous;       /* [max_batch] */
+} mv_frame_buffers;
+
+/* Runs the prompt of an utterance that has not begun. On failure s->failed says so. */
+MV_CHECK marvis_status mv_session_start(marvis_session *s, marvis_error *err);
+
+/* Whether the next frame of an utterance that has begun is to be generated now; where it is not,
+ * its chunk is full or s->stop says why it is over. */
+bool mv_session_wants_frame(marvis_session *s);
+
+/* Generates one frame of each of n sessions of one model, in order of falling n_codebooks, all of
+ * which want one; it joins what is pending, or s->stop or s->failed is set. A session's numbers are
+ * the same in any company. Returns the first failure. */
+MV_CHECK marvis_status mv_generate_frames(marvis_session *const *sessions, size_t n,
+                                          const mv_frame_buffers *buffers, marvis_error *err);
 
 /* ---- session_length.c ----------------------------------------------------------------------- */
 

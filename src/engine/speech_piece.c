@@ -203,6 +203,8 @@ void mv_speech_add_timing(marvis_session_timing *sum, const marvis_session *sess
     sum->backbone_s += one.backbone_s;
     sum->depth_s += one.depth_s;
     sum->codec_s += one.codec_s;
+    sum->heads_s += one.heads_s;
+    sum->sampling_s += one.sampling_s;
 }
 
 bool mv_speech_went_wrong(marvis_speech *sp, marvis_stop stop) {

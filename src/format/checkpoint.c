@@ -177,6 +177,9 @@ void mv_checkpoint_close(mv_checkpoint **ckpt) {
     for (size_t f = 0; f < c->n_files; f++)
         mv_safetensors_close(&c->files[f]);
     mv_free(c->files);
+    for (size_t i = 0; c->blocks && i < c->n_tensors; i++)
+        mv_free(c->blocks[i]);
+    mv_free(c->blocks);
     mv_free(c->tensors);
     mv_free(c->file_of);
     mv_free(c->used);

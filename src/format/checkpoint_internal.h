@@ -19,6 +19,7 @@ struct mv_checkpoint {
     const char **file_of; /* [n_tensors] path of the file that holds the tensor */
     bool *used;           /* [n_tensors] */
     char *names;          /* all canonical names, each with its NUL */
+    void **blocks;        /* [n_tensors] owned data of a random checkpoint, else NULL */
     size_t n_tensors;
 };
 

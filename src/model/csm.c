@@ -1,6 +1,7 @@
 /* csm.c - see csm.h. */
 #include "model/csm.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -182,8 +183,10 @@ void mv_csm_depth_step(const mv_csm *csm, mv_csm_stream *const *streams, size_t 
     mv_linear(&own, &csm->projection, scratch->de, wide, n_rows, scratch->dx, narrow);
     mv_llama_forward(&csm->depth, &scratch->depth, exec, scratch->rows, n_rows, scratch->dx,
                      scratch->dy);
+    double begin = mv_now_s();
     /* the last position of each stream */
     const mv_exec last = mv_llama_exec(&scratch->depth, exec);
     mv_linear(&last, &csm->heads[i - 1], scratch->dy + (per_stream - 1) * narrow,
               per_stream * narrow, n, logits, vocab);
+    scratch->heads_s += mv_now_s() - begin;
 }

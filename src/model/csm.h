@@ -75,6 +75,7 @@ typedef struct mv_csm_scratch {
     float *tmp;         /* [D] */
     float *storage;     /* owned */
     int max_batch;
+    double heads_s; /* seconds spent on heads 1..C-1, added up by mv_csm_depth_step */
 } mv_csm_scratch;
 
 MV_CHECK marvis_status mv_csm_scratch_init(mv_csm_scratch *scratch, const mv_csm *csm,

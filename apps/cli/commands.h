@@ -18,10 +18,12 @@ enum {
     CMD_VOICE_SHOW = 512,
     CMD_VOICE_REMOVE = 1024,
     CMD_DIALOGUE = 2048,
-    CMD_QUANTIZE = 4096
+    CMD_QUANTIZE = 4096,
+    CMD_BENCH = 8192
 };
 
 int say_run(const cli_call *call);
+int bench_run(const cli_call *call);
 int info_run(const cli_call *call);
 int tokenize_run(const cli_call *call);
 int normalize_run(const cli_call *call);

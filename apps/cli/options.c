@@ -27,7 +27,7 @@ enum {
     VOICE = CMD_VOICE_CREATE | CMD_VOICE_SHOW,
     LOADS = CMD_SAY | CMD_DIALOGUE | CMD_INFO | CMD_TOKENIZE | CMD_TRACE | CMD_QUANTIZE | VOICE,
     RUNS = LOADS | CODEC,
-    ANY = RUNS | CMD_NORMALIZE | CMD_VOICE_LIST | CMD_VOICE_REMOVE,
+    ANY = RUNS | CMD_BENCH | CMD_NORMALIZE | CMD_VOICE_LIST | CMD_VOICE_REMOVE,
     SPOKEN = CMD_SAY | CMD_DIALOGUE,
     SPEAKS = SPOKEN | CMD_CODEC_DECODE
 };
@@ -36,16 +36,18 @@ enum {
 #define SEED_MAX 9007199254740992.0
 
 static const option_row options[CLI_N_OPTIONS] = {
-    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0, SPOKEN | CMD_TRACE | CODEC | VOICE,
+    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0,
+                   SPOKEN | CMD_BENCH | CMD_TRACE | CODEC | VOICE,
                    "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
                    "the built-in voice speaks"},
     [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0,
-                   SPOKEN | CMD_INFO | CMD_QUANTIZE | CODEC | VOICE,
+                   SPOKEN | CMD_BENCH | CMD_INFO | CMD_QUANTIZE | CODEC | VOICE,
                    "weights of the Mimi codec, where the model's folder has none"},
     [CLI_TOKENIZER] = {"--tokenizer", 0, TEXT, "FILE", 0, 0,
-                       SPOKEN | CMD_INFO | CMD_TOKENIZE | CMD_QUANTIZE | CMD_VOICE_CREATE,
+                       SPOKEN | CMD_BENCH | CMD_INFO | CMD_TOKENIZE | CMD_QUANTIZE |
+                           CMD_VOICE_CREATE,
                        "tokenizer.json, where the model's folder has none"},
-    [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS,
+    [CLI_CONFIG] = {"--config", 0, TEXT, "FILE", 0, 0, LOADS | CMD_BENCH,
                     "config.json, or marvis-250m, marvis-100m or csm-1b, where the model's folder "
                     "has none"},
     [CLI_STRICT] = {"--strict", 0, FLAG, NULL, 0, 0, RUNS,
@@ -119,7 +121,8 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, SPOKEN,
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
-    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, SPOKEN | CMD_CODEC_ENCODE,
+    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024,
+                       SPOKEN | CMD_BENCH | CMD_CODEC_ENCODE,
                        "codebooks to use: fewer cost less and are less clear (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, SPOKEN,
                          "longest speech (default 90 for each piece of the text)"},
@@ -155,15 +158,30 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_RESUME] = {"--resume", 0, FLAG, NULL, 0, 0, CMD_SAY,
                     "keep what is spoken when the work is interrupted, and go on from it: give it "
                     "from the first call on"},
-    [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS,
+    [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS | CMD_BENCH,
                      "threads, 0 for one per core (default 0)"},
-    [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS,
+    [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS | CMD_BENCH,
                  "kernels: auto, scalar, avx2, avx512 or neon (default auto)"},
     [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, SPOKEN,
                    "write what was done and how long it took as JSON; - is standard output"},
     [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO | CMD_VOICE_LIST | CMD_VOICE_SHOW,
                   "print JSON instead of a table"},
-    [CLI_QUIET] = {"--quiet", 'q', FLAG, NULL, 0, 0, RUNS, "nothing on standard error but errors"},
+    [CLI_SHAPE] = {"--shape", 0, TEXT, "SHAPE", 0, 0, CMD_BENCH,
+                   "random weights of marvis-250m, marvis-100m, csm-1b or tiny, or the built-in "
+                   "voice: builtin (default marvis-250m)"},
+    [CLI_TYPES] = {"--types", 0, TEXT, "LIST", 0, 0, CMD_BENCH,
+                   "types of weights, of those that --weights takes, with commas (default: all "
+                   "but auto and f32)"},
+    [CLI_RUNS] = {"--runs", 0, INTEGER, "N", 1, 100, CMD_BENCH,
+                  "measurements of each figure (default 3)"},
+    [CLI_BATCH] = {"--batch", 0, TEXT, "LIST", 0, 0, CMD_BENCH,
+                   "also so many sessions together, 1,2,4,8 for one"},
+    /* the same name as the flag of the other commands */
+    [CLI_JSON_FILE] = {"--json", 0, TEXT, "FILE", 0, 0, CMD_BENCH,
+                       "write the figures as JSON, too"},
+    [CLI_SVG] = {"--svg", 0, TEXT, "FILE", 0, 0, CMD_BENCH, "draw them"},
+    [CLI_QUIET] = {"--quiet", 'q', FLAG, NULL, 0, 0, RUNS | CMD_BENCH,
+                   "nothing on standard error but errors"},
     [CLI_HELP] = {"--help", 'h', FLAG, NULL, 0, 0, ANY, "this help"},
 };
 
@@ -180,6 +198,8 @@ int cli_integer(const cli_call *call, cli_option_id id, int otherwise) {
 double cli_number(const cli_call *call, cli_option_id id, double otherwise) {
     return call->values[id].given ? call->values[id].number : otherwise;
 }
+
+const char *cli_choices(cli_option_id id) { return options[id].argument; }
 
 /* ---- help ----------------------------------------------------------------------------------- */
 

@@ -61,6 +61,12 @@ typedef enum cli_option_id {
     CLI_CPU,
     CLI_STATS,
     CLI_JSON,
+    CLI_SHAPE,
+    CLI_TYPES,
+    CLI_RUNS,
+    CLI_BATCH,
+    CLI_JSON_FILE,
+    CLI_SVG,
     CLI_QUIET,
     CLI_HELP,
     CLI_N_OPTIONS
@@ -100,6 +106,9 @@ MARVIS_CHECK marvis_status cli_parse(cli_call *call, const cli_command *command,
                                      char **argv, marvis_error *err);
 
 bool cli_given(const cli_call *call, cli_option_id id);
+
+/* The words that an option may have, with | between them. */
+const char *cli_choices(cli_option_id id);
 
 /* The value as given, or NULL. */
 const char *cli_text(const cli_call *call, cli_option_id id);

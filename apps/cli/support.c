@@ -73,7 +73,7 @@ marvis_status cli_engine(const cli_call *call, marvis_engine **engine, marvis_er
     return marvis_engine_create(&settings, engine, err);
 }
 
-static marvis_weights chosen_weights(const cli_call *call) {
+marvis_weights cli_weights_named(const char *text) {
     static const struct {
         const char *name;
         marvis_weights weights;
@@ -81,7 +81,6 @@ static marvis_weights chosen_weights(const cli_call *call) {
         {"f32", MARVIS_WEIGHTS_F32}, {"bf16", MARVIS_WEIGHTS_BF16}, {"int8", MARVIS_WEIGHTS_INT8},
         {"q8", MARVIS_WEIGHTS_Q8},   {"q4", MARVIS_WEIGHTS_Q4},     {"mix", MARVIS_WEIGHTS_MIX},
     };
-    const char *text = cli_text(call, CLI_WEIGHTS);
     for (size_t i = 0; text && i < sizeof rows / sizeof *rows; i++)
         if (strcmp(text, rows[i].name) == 0) return rows[i].weights;
     return MARVIS_WEIGHTS_AUTO;
@@ -125,7 +124,7 @@ static void fill_settings(const cli_call *call, unsigned needs, marvis_model_set
     settings->strict = cli_given(call, CLI_STRICT);
     settings->no_codec = !(needs & CLI_NEEDS_CODEC);
     settings->no_tokenizer = !(needs & CLI_NEEDS_TOKENIZER);
-    settings->weights = chosen_weights(call);
+    settings->weights = cli_weights_named(cli_text(call, CLI_WEIGHTS));
 }
 
 marvis_status cli_load(const cli_call *call, const char *path, unsigned needs, cli_loaded *loaded,

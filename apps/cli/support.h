@@ -36,6 +36,9 @@ enum { CLI_NEEDS_CODEC = 1, CLI_NEEDS_TOKENIZER = 2 };
 MARVIS_CHECK marvis_status cli_engine(const cli_call *call, marvis_engine **engine,
                                       marvis_error *err);
 
+/* The weights that a word of --weights means; NULL or another word: MARVIS_WEIGHTS_AUTO. */
+marvis_weights cli_weights_named(const char *text);
+
 /* Engine and model by the options. path NULL = the built-in voice. */
 MARVIS_CHECK marvis_status cli_load(const cli_call *call, const char *path, unsigned needs,
                                     cli_loaded *loaded, marvis_error *err);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,6 +48,25 @@ int64_t platform_peak_rss(void) {
 #else
     return (int64_t)usage.ru_maxrss * 1024;
 #endif
+}
+
+int64_t platform_resident(void) {
+#ifdef __APPLE__
+    return 0;
+#else
+    char line[128], *at = line;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bool read = file && fgets(line, sizeof line, file);
+    if (file) fclose(file);
+    if (!read) return 0;
+    (void)strtoll(line, &at, 10); /* the whole size; then the resident pages */
+    return (int64_t)strtoll(at, NULL, 10) * (int64_t)sysconf(_SC_PAGESIZE);
+#endif
+}
+
+double platform_load_average(void) {
+    double load;
+    return getloadavg(&load, 1) == 1 ? load : -1;
 }
 
 char *platform_program_dir(void) {

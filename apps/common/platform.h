@@ -20,6 +20,12 @@ int64_t platform_random_seed(void);
 /* Most memory this process has held, in bytes; 0 if unknown. */
 int64_t platform_peak_rss(void);
 
+/* Memory that this process holds now, in bytes; 0 if unknown. */
+int64_t platform_resident(void);
+
+/* Programs that wanted to run, on average over the last minute; below 0 if unknown. */
+double platform_load_average(void);
+
 /* The folder of the running program, without a final slash. The caller frees it; NULL if unknown.
  */
 char *platform_program_dir(void);

@@ -4,10 +4,10 @@
 works 'version' --version
 is 'version: one line' 1 "$(grep -c '^marvis [0-9]*\.[0-9]*\.[0-9]*$' "$temp/out")"
 works 'help' help
-is 'help: names the commands' 13 "$(grep -c '^  marvis [a-z ]*  ' "$temp/out" | tr -d ' ')"
+is 'help: names the commands' 14 "$(grep -c '^  marvis [a-z ]*  ' "$temp/out" | tr -d ' ')"
 works '--help' --help
 
-for command in say dialogue info quantize tokenize normalize trace 'codec decode' 'codec encode' 'voice create' 'voice list' \
+for command in say dialogue info bench quantize tokenize normalize trace 'codec decode' 'codec encode' 'voice create' 'voice list' \
     'voice show' 'voice remove'; do
     # shellcheck disable=SC2086
     works "help $command" help $command
@@ -23,5 +23,5 @@ sort -u options > in_help
 # .It Fl \-temperature Ar t
 grep '^\.It Fl' "$root/docs/marvis.1" | grep -o 'Fl \\-[a-z-]*' | sed 's/Fl \\-/--/' |
     sort -u > in_manual
-is 'options: as many as there are' 52 "$(wc -l < in_help | tr -d ' ')"
+is 'options: as many as there are' 57 "$(wc -l < in_help | tr -d ' ')"
 same 'the manual page has the options of the help' in_manual in_help

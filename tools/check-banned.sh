@@ -51,7 +51,7 @@ may_include() {
     audio) echo 'base audio' ;;
     kernels) echo 'base kernels' ;;
     nn) echo 'base kernels nn' ;;
-    format) echo 'base format nn/linear.h kernels/convert.h kernels/kernels.h' ;;
+    format) echo 'base format nn/linear.h kernels/blocks.h kernels/convert.h kernels/kernels.h' ;;
     text) echo 'base format text' ;;
     model) echo 'base kernels nn format model' ;;
     engine) echo 'base kernels nn format text model engine' ;;

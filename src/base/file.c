@@ -63,6 +63,13 @@ void mv_map_close(mv_map *map) {
     *map = (mv_map){0};
 }
 
+void mv_map_forget(const uint8_t *data, size_t len) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)data + len) / page * page;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 marvis_status mv_file_read(const char *path, size_t max_len, char **data, size_t *len,
                            marvis_error *err) {
     *data = NULL;

@@ -15,6 +15,9 @@ typedef struct mv_map {
 /* Maps a regular file read-only. ERR_NOT_FOUND, ERR_IO (a folder, unreadable): names path. */
 MV_CHECK marvis_status mv_map_open(const char *path, mv_map *map, marvis_error *err);
 void mv_map_close(mv_map *map); /* zeroes *map */
+/* These bytes of a map will hardly be read again: the pages that they fill need not stay in memory
+ * for this process. They read as before. */
+void mv_map_forget(const uint8_t *data, size_t len);
 
 /* Reads a file of at most max_len bytes; *data gets a NUL after *len bytes; freed with mv_free.
  * ERR_FORMAT when larger. */

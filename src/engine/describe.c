@@ -1,5 +1,5 @@
 /* describe.c - a model as JSON, for `marvis info` and for programs. */
-#include "engine/engine.h"
+#include "engine/describe.h"
 
 #include "base/memory.h"
 
@@ -73,6 +73,7 @@ static json_t *describe_csm(const marvis_model *model, bool *ok) {
     put(o, "config", text(c->source), ok);
     put(o, "parameters", json_integer((json_int_t)total), ok);
     put(o, "weights", types, ok);
+    if (model->ckpt) put(o, "classes", mv_describe_classes(model), ok);
     if (c->quant.present) {
         json_t *q = json_object();
         put(q, "kind", text("mlx affine"), ok);

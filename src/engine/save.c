@@ -196,13 +196,17 @@ static bool advance(void *ctx, size_t len_bytes) {
            j->settings->progress(j->settings->progress_ctx, j->current, j->done, j->total) == 0;
 }
 
+static marvis_status stopped(job *j) {
+    return mv_fail(j->err, MARVIS_ERR_CALL, "stopped before the file was complete");
+}
+
 static marvis_status write_norm(job *j, const mv_csm_tensor *t) {
     float *values;
     MV_TRY(mv_checkpoint_take_f32(j->ckpt, t->name, 1, &t->n_cols, &values, j->err));
     size_t len = (size_t)t->n_cols * sizeof *values;
     marvis_status status = mv_gguf_writer_write(j->file, values, len, j->err);
     mv_free(values);
-    (void)advance(j, len);
+    if (status == MARVIS_OK && !advance(j, len)) return stopped(j);
     return status;
 }
 
@@ -253,8 +257,7 @@ static marvis_status write_codec(job *j) {
         for (size_t at = 0; at < t->len_bytes; at += PIECE) {
             size_t n = t->len_bytes - at < PIECE ? t->len_bytes - at : PIECE;
             MV_TRY(mv_gguf_writer_write(j->file, t->data + at, n, j->err));
-            if (!advance(j, n))
-                return mv_fail(j->err, MARVIS_ERR_CALL, "stopped before the file was complete");
+            if (!advance(j, n)) return stopped(j);
         }
     }
     return MARVIS_OK;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "kernels/packed.h"
 #include "model/csm_layout.h"
+#include "model/csm_pack.h"
 #include "nn/pack.h"
 #include "nn/weights.h"
 
@@ -43,6 +44,17 @@ static marvis_status quantize(const loader *l, mv_tower tower, matrix_class clas
     return mv_matrix_quantize(matrix, type, l->pool, name, l->err);
 }
 
+/* A matrix of the checkpoint: packed as it is stored, or in the type that was asked for. */
+static marvis_status take_matrix(const loader *l, mv_tower tower, matrix_class class,
+                                 const char *name, const mv_rows *rows, mv_matrix *matrix) {
+    bool packed = false;
+    if (l->weights == MARVIS_WEIGHTS_AUTO)
+        MV_TRY(mv_csm_pack_rows(rows, l->pool, name, matrix, &packed, l->err));
+    if (packed) return MARVIS_OK;
+    MV_TRY(mv_rows_to_matrix(rows, l->weights, matrix, l->err));
+    return quantize(l, tower, class, name, matrix);
+}
+
 static marvis_status take_part(const loader *l, mv_csm_part part, int n_rows, int n_cols,
                                mv_matrix *matrix) {
     char name[NAME_SIZE];
@@ -50,9 +62,10 @@ static marvis_status take_part(const loader *l, mv_csm_part part, int n_rows, in
                          : part == MV_PART_HEAD0    ? HEAD
                                                     : TABLE;
     mv_layout_part_module(l->layout, part, name, sizeof name);
-    MV_TRY(mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
-                                     matrix, l->err));
-    return quantize(l, MV_TOWER_BACKBONE, class, name, matrix);
+    mv_rows rows;
+    MV_TRY(
+        mv_checkpoint_take_rows(l->ckpt, name, n_rows, n_cols, &l->config->quant, &rows, l->err));
+    return take_matrix(l, MV_TOWER_BACKBONE, class, name, &rows, matrix);
 }
 
 static marvis_status take_block(const loader *l, mv_tower tower, int layer, mv_block_part part,
@@ -60,9 +73,10 @@ static marvis_status take_block(const loader *l, mv_tower tower, int layer, mv_b
     char name[NAME_SIZE];
     bool wide = part == MV_BLOCK_GATE || part == MV_BLOCK_UP || part == MV_BLOCK_DOWN;
     mv_layout_block_module(l->layout, tower, layer, part, name, sizeof name);
-    MV_TRY(mv_checkpoint_take_matrix(l->ckpt, name, n_rows, n_cols, &l->config->quant, l->weights,
-                                     matrix, l->err));
-    return quantize(l, tower, wide ? FEED_FORWARD : ATTENTION, name, matrix);
+    mv_rows rows;
+    MV_TRY(
+        mv_checkpoint_take_rows(l->ckpt, name, n_rows, n_cols, &l->config->quant, &rows, l->err));
+    return take_matrix(l, tower, wide ? FEED_FORWARD : ATTENTION, name, &rows, matrix);
 }
 
 static marvis_status take_norm(const loader *l, mv_tower tower, int layer, mv_block_part part,
@@ -194,7 +208,7 @@ static marvis_status take_heads(const loader *l, const char *name, mv_csm *csm) 
     rows.n_rows = (size_t)c->audio_vocab;
     for (int i = 0; i + 1 < c->n_codebooks; i++) {
         rows.first = (size_t)i * rows.n_rows;
-        MV_TRY(mv_rows_to_matrix(&rows, l->weights, &csm->heads[i], l->err));
+        MV_TRY(take_matrix(l, MV_TOWER_DEPTH, HEAD, name, &rows, &csm->heads[i]));
     }
     return MARVIS_OK;
 }
@@ -207,7 +221,8 @@ static marvis_status load_heads(const loader *l, mv_csm *csm) {
     csm->heads = mv_alloc(n_heads, sizeof *csm->heads);
     if (!csm->heads) return mv_fail_memory(l->err, n_heads * sizeof *csm->heads, "the heads");
     (void)mv_checkpoint_number(l->ckpt, MV_KEY_HEADS_BY_ROWS, &by_rows);
-    MV_TRY(by_rows ? take_heads(l, name, csm) : transpose_heads(l, name, csm));
+    if (by_rows) return take_heads(l, name, csm);
+    MV_TRY(transpose_heads(l, name, csm));
     return quantize_heads(l, n_heads, name, csm);
 }
 

@@ -495,6 +495,15 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_session_use_voice(marvis_session *s
                                                                marvis_voice_layout layout,
                                                                marvis_error *err);
 
+/* Appends a saved voice as a turn of the conversation: marvis_session_add_context of its recording,
+ * under that speaker, with the same result. Where it is the first turn, and no voice that is set
+ * stands before it, what its snapshot holds is not computed; of the turns behind it every position
+ * depends on those before, so that theirs are. When and errors as there; ERR_INPUT, too: the voice
+ * was made for another model. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_session_add_voice(marvis_session *session, int speaker,
+                                                               const marvis_voice *voice,
+                                                               marvis_error *err);
+
 /* ---- speaking */
 
 /* A piece of speech: up to chunk_frames frames of 80 ms. Pointers belong to the session and hold
@@ -628,11 +637,14 @@ typedef struct marvis_speech_settings {
     int retries; /* 0..100: times that a piece that went wrong is spoken again, with another
                          seed, while nothing of it has been handed out */
     int64_t max_frames; /* of all speech, without pauses; 0: no limit */
+    int keep_turns;     /* 1: each piece that was spoken becomes a turn of the session's context, as
+                       marvis_session_keep_turn makes one, and the next answers it instead of going
+                       on from a tail: a turn of a conversation, of any length */
 } marvis_speech_settings;
 
 /* The session's seed; normalised; paragraphs by empty lines; no early first piece; 240 characters;
- * a tail of 16 s; no pause in a paragraph, 400 ms between two; nothing held; one retry; no limit.
- */
+ * a tail of 16 s; no pause in a paragraph, 400 ms between two; nothing held; one retry; no limit;
+ * no turns are kept. */
 MARVIS_API void marvis_speech_settings_init(marvis_speech_settings *settings,
                                             const marvis_session *session);
 
@@ -702,7 +714,8 @@ MARVIS_API void marvis_speech_position_get(const marvis_speech *speech,
                                            marvis_speech_position *position);
 
 /* Goes on from a position; the first byte pushed must be that at position->offset. Everything is
- * copied. ERR_CALL: text was pushed before; ERR_INPUT: the tail cannot be this session's. */
+ * copied. ERR_CALL: text was pushed before, or turns are kept, which a position does not hold;
+ * ERR_INPUT: the tail cannot be this session's. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_speech_resume(marvis_speech *speech,
                                                            const marvis_speech_position *position,
                                                            marvis_error *err);

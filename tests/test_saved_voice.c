@@ -248,6 +248,50 @@ static void a_session_with_a_past_says_the_same(void **state) {
     marvis_session_destroy(&session);
 }
 
+/* Voices as turns of a conversation: the first comes from its snapshot, as long as nothing stands
+ * before it and it is the speaker's that it was made for; all that is said is what turns that were
+ * given as recordings say. */
+static void a_voice_that_is_a_turn_comes_from_its_snapshot(void **state) {
+    (void)state;
+    static speech expected, out;
+    marvis_error err;
+    int n_run = 0, n_voice = 1 + 3 + (int)strlen(words) + 1 + FRAMES + 1;
+    for (int from_file = 0; from_file < 2; from_file++)
+        for (int speaker = 0; speaker < 2; speaker++)
+            for (int before = 0; before < 3; before++, n_run++) {
+                marvis_session_settings s = sampled(C, 1);
+                marvis_session *plain = new_session(&s), *quick = new_session(&s);
+                marvis_voice *voice = new_voice(0, 1);
+                marvis_recording r = said(), turn = recording("So?", codes + C, 3, C);
+                if (from_file) voice = reload(voice);
+                if (before == 1) {
+                    assert_ok(marvis_session_add_context(plain, 1, &turn, &err), err);
+                    assert_ok(marvis_session_add_context(quick, 1, &turn, &err), err);
+                }
+                if (before == 2) use(plain, voice, MARVIS_VOICE_CONTEXT);
+                if (before == 2) use(quick, voice, MARVIS_VOICE_CONTEXT);
+                assert_ok(marvis_session_add_context(plain, speaker, &r, &err), err);
+                assert_ok(marvis_session_add_voice(quick, speaker, voice, &err), err);
+                assert_ok(marvis_session_add_voice(quick, 1, voice, &err), err);
+                assert_ok(marvis_session_add_context(plain, 1, &r, &err), err);
+                assert_ok(marvis_session_pin_context(quick, &err), err);
+                marvis_voice_destroy(&voice);
+                assert_ok(speak_into(plain, "New words.", &expected, &err), err);
+                assert_ok(speak_into(quick, "New words.", &out, &err), err);
+                if (before == 0) {
+                    assert_int_equal(expected.timing.n_reused, 0);
+                    assert_int_equal(out.timing.n_reused, speaker ? 2 : n_voice);
+                }
+                assert_same_speech(&expected, &out);
+                marvis_session_reset(quick, 0);
+                assert_ok(marvis_session_clear_context(quick, &err), err);
+                assert_null(quick->context.saved);
+                marvis_session_destroy(&plain);
+                marvis_session_destroy(&quick);
+            }
+    assert_int_equal(n_run, 12);
+}
+
 /* Another speaker number is another text: only BOS and "[" are shared. */
 static void a_snapshot_is_for_its_speaker(void **state) {
     (void)state;
@@ -393,6 +437,8 @@ static void assert_refused(const marvis_voice *voice, const char *expected) {
     marvis_session *session = new_session(&s);
     assert_int_equal(marvis_session_use_voice(session, voice, MARVIS_VOICE_DEFAULT, &err),
                      MARVIS_ERR_INPUT);
+    assert_int_equal(marvis_session_add_voice(session, 0, voice, NULL), MARVIS_ERR_INPUT);
+    assert_int_equal(marvis_session_n_turns(session, NULL), 0);
     if (!strstr(err.message, expected) || !strstr(err.message, "create it again"))
         fail_msg("'%s' is not in: %s", expected, err.message);
     assert_true(speak(session, "Hi")->n_frames > 0); /* it goes on without */
@@ -411,7 +457,10 @@ static void voices_of_other_models_are_refused(void **state) {
                           "(tiny)");
     *entry = kept;
     other->csm.backbone.norm[3] *= 2;
-    assert_refused(voice, "anna: this voice was made for another model (tiny)");
+    assert_refused(voice,
+                   "anna: this voice was made for another model (tiny): create it again with "
+                   "the model that is to speak: marvis voice create 'anna' --force --audio "
+                   "'anna.wav' --text");
     other->csm.backbone.norm[3] /= 2;
     other->csm.backbone.layers[1].norm1[0] += 1;
     voice = reload(voice);
@@ -765,6 +814,7 @@ int main(void) {
         cmocka_unit_test(the_default_layout_is_the_familys),
         cmocka_unit_test(a_snapshot_changes_no_bit),
         cmocka_unit_test(a_session_with_a_past_says_the_same),
+        cmocka_unit_test(a_voice_that_is_a_turn_comes_from_its_snapshot),
         cmocka_unit_test(a_snapshot_is_for_its_speaker),
         cmocka_unit_test(a_session_shares_its_voice),
         cmocka_unit_test(threads_share_a_voice),

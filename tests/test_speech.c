@@ -3,6 +3,7 @@
 #include "speech_fixture.h"
 
 #include "base/memory.h"
+#include "engine/session.h"
 
 #include <math.h>
 
@@ -598,6 +599,138 @@ static void settings_out_of_range_are_named(void **state) {
     close_fixture(&f);
 }
 
+/* Behind a long past the longest piece has less room than the guard would let it have, and gets
+ * that: the speech does not fail in its middle. */
+static void a_long_piece_takes_the_room_that_is_left(void **state) {
+    (void)state;
+    static int32_t zeros[1200];
+    char text[400];
+    marvis_error err;
+    int n_cases = 0;
+    for (int positions = 700; positions <= 1100; positions += 200, n_cases++) {
+        fixture f = open_fixture(positions);
+        marvis_session_destroy(&f.session);
+        f.settings.max_frames = 400;
+        assert_ok(marvis_session_create(f.model, &f.settings, &f.session, &err), err);
+        marvis_recording turn;
+        marvis_recording_init(&turn);
+        turn.text = "Hm.";
+        turn.text_len_bytes = 3;
+        turn.codes = zeros;
+        turn.n_frames = (size_t)positions - 500;
+        turn.n_codebooks = SPOKEN;
+        assert_ok(marvis_session_add_context(f.session, 1, &turn, &err), err);
+        marvis_speech_settings s = defaults(&f);
+        marvis_speech *speech;
+        marvis_chunk chunk;
+        s.retries = 0;
+        memset(text, 'a', sizeof text);
+        for (size_t i = 5; i < 200; i += 6)
+            text[i] = ' ';
+        /* 200 letters are 13 s at 15 a second, 167 frames, and there are 500 - 9 - 205 positions */
+        assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+        assert_ok(marvis_speech_push_text(speech, text, 200, &err), err);
+        marvis_speech_end(speech);
+        do {
+            assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        assert_int_equal(f.session->settings.max_frames, 500 - 9 - 205 - 1);
+        marvis_speech_destroy(&speech);
+        assert_int_equal(f.session->settings.max_frames, 400);
+        close_fixture(&f);
+    }
+    assert_int_equal(n_cases, 3);
+}
+
+/* ---- pieces as turns ------------------------------------------------------------------------- */
+
+/* The context of the session is that of one to which the pieces were given as turns, in `n` of them;
+ * of the last one `len` bytes of its text. */
+static void assert_turns(fixture *f, const heard *h, size_t n, size_t len) {
+    marvis_session *by_hand;
+    marvis_error err;
+    const mv_prompt *got = &f->session->context.rows;
+    assert_ok(marvis_session_create(f->model, &f->settings, &by_hand, &err), err);
+    for (size_t i = 0; i < n; i++) {
+        size_t begin = i ? h->ends[i - 1] : 0;
+        marvis_recording turn;
+        marvis_recording_init(&turn);
+        turn.text = h->texts[i];
+        turn.text_len_bytes = i + 1 < n ? strlen(h->texts[i]) : len;
+        turn.codes = h->codes + begin;
+        turn.n_frames = h->ends[i] - begin;
+        turn.n_codebooks = SPOKEN;
+        if (turn.n_frames == 0) continue; /* nothing was heard of it */
+        assert_ok(marvis_session_add_context(by_hand, f->settings.speaker, &turn, &err), err);
+    }
+    const mv_prompt *expected = &by_hand->context.rows;
+    assert_int_equal(f->session->context.n_turns, by_hand->context.n_turns);
+    assert_int_equal(got->n, expected->n);
+    assert_memory_equal(got->frames, expected->frames, got->n * (CODEBOOKS + 1) * sizeof(int32_t));
+    assert_memory_equal(got->mask, expected->mask, got->n * (CODEBOOKS + 1));
+    marvis_session_destroy(&by_hand);
+}
+
+/* Each piece answers those before it: of an attempt that was given up nothing stays, and there is no
+ * tail. */
+static void pieces_become_turns(void **state) {
+    (void)state;
+    marvis_error err;
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    int64_t n_retries = 0;
+    s.piece_chars = 60;
+    s.keep_turns = 1;
+    for (s.hold = 0; s.hold < 2; s.hold++) {
+        assert_ok(marvis_session_clear_context(f.session, &err), err);
+        heard *h = speak(&f, &s, book, 0);
+        assert_true(h->n_pieces >= 8);
+        assert_turns(&f, h, h->n_pieces, strlen(h->texts[h->n_pieces - 1]));
+        n_retries += h->info.n_retries;
+        if (h->info.n_retries == 0) {
+            size_t n_prompt = 0, begin = 0;
+            for (size_t i = 0; i < h->n_pieces; begin = h->ends[i++])
+                n_prompt += (begin ? f.session->context.ends[i - 1] : 0) + 5 + strlen(h->texts[i]);
+            assert_int_equal(h->info.timing.n_prompt, n_prompt);
+        }
+        free(h);
+    }
+    assert_true(n_retries > 0);
+    close_fixture(&f);
+}
+
+/* What was heard until then is a turn, too; and a position does not go with turns. */
+static void a_cancelled_piece_is_a_turn_of_what_was_heard(void **state) {
+    (void)state;
+    marvis_error err;
+    fixture f = open_fixture(2048);
+    marvis_speech_settings s = defaults(&f);
+    marvis_speech_position position = {.struct_size = sizeof position};
+    marvis_speech *speech;
+    marvis_chunk chunk;
+    heard *h = calloc(1, sizeof *h);
+    assert_non_null(h);
+    s.keep_turns = 1;
+    s.retries = 0;
+    assert_ok(marvis_speech_create(f.session, &s, &speech, &err), err);
+    assert_int_equal(marvis_speech_resume(speech, &position, &err), MARVIS_ERR_CALL);
+    assert_ok(marvis_speech_push_text(speech, book, strlen(book), &err), err);
+    marvis_speech_end(speech);
+    do {
+        assert_ok(marvis_speech_step(speech, &chunk, &err), err);
+        listen(h, speech, &chunk);
+        if (h->n_frames >= 3) marvis_session_cancel(f.session);
+    } while (chunk.stop == MARVIS_STOP_NONE);
+    assert_int_equal(chunk.stop, MARVIS_STOP_CANCELLED);
+    marvis_speech_destroy(&speech);
+    size_t n = f.session->context.rows.n - h->n_frames - 1 - 5;
+    assert_int_equal(h->n_pieces, 1);
+    assert_true(n > 0 && n < strlen(h->texts[0]));
+    assert_turns(&f, h, 1, n);
+    free(h);
+    close_fixture(&f);
+}
+
 /* Failing at the Nth allocation: always ERR_MEMORY, and again at the next step, never a leak. */
 static void every_allocation_may_fail(void **state) {
     (void)state;
@@ -640,6 +773,9 @@ int main(void) {
         cmocka_unit_test(a_tail_is_no_longer_than_allowed),
         cmocka_unit_test(a_tail_that_does_not_fit_is_left_out),
         cmocka_unit_test(settings_out_of_range_are_named),
+        cmocka_unit_test(a_long_piece_takes_the_room_that_is_left),
+        cmocka_unit_test(pieces_become_turns),
+        cmocka_unit_test(a_cancelled_piece_is_a_turn_of_what_was_heard),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

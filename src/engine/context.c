@@ -99,6 +99,7 @@ size_t marvis_session_n_turns(const marvis_session *s, size_t *n_dropped) {
 }
 
 void mv_context_deinit(mv_context *context) {
+    marvis_voice_destroy(&context->saved);
     mv_prompt_deinit(&context->rows);
     mv_free(context->ends);
     *context = (mv_context){0};

@@ -42,8 +42,9 @@ typedef struct mv_context {
     mv_prompt rows; /* of all turns */
     size_t *ends;   /* [n_turns] owned: rows of the turns up to and with each */
     size_t n_turns, capacity;
-    size_t n_pinned;  /* of the first: they are never dropped */
-    size_t n_dropped; /* so far, to make room */
+    size_t n_pinned;     /* of the first: they are never dropped */
+    size_t n_dropped;    /* so far, to make room */
+    marvis_voice *saved; /* held for its snapshot: the first turn was this voice; or NULL */
 } mv_context;
 
 struct marvis_session {

@@ -78,12 +78,12 @@ marvis_status mv_session_check_recording(const marvis_session *s, const marvis_r
                        what, r->n_codebooks, s->settings.n_codebooks);
     int room = s->model->csm.config.backbone.max_positions - s->settings.max_frames;
     if (r->n_frames >= (size_t)room)
-        return mv_fail(err, MARVIS_ERR_TOO_LONG,
-                       "%s: %.1f s of recording take %zu positions, and with %d frames (%.1f s) of "
-                       "speech to come fewer than %d fit the model's %d: give a shorter recording",
-                       what, seconds_of(s, r->n_frames), r->n_frames, s->settings.max_frames,
-                       seconds_of(s, (size_t)s->settings.max_frames), room,
-                       s->model->csm.config.backbone.max_positions);
+        return mv_fail(
+            err, MARVIS_ERR_TOO_LONG,
+            "%s: %.1f s of recording, and up to %.1f s of speech to come, do not fit the "
+            "%.1f s that this model holds: give a shorter recording",
+            what, seconds_of(s, r->n_frames), seconds_of(s, (size_t)s->settings.max_frames),
+            seconds_of(s, (size_t)s->model->csm.config.backbone.max_positions));
     return mv_check_codes(s->model, r, what, err);
 }
 
@@ -215,27 +215,38 @@ marvis_status mv_session_prompt(const marvis_session *s, mv_prompt *prompt, marv
     return mv_prompt_add_text(prompt, s->model, s->settings.speaker, s->text, s->text_len, err);
 }
 
-/* What the prompt is made of, and what would fit. */
+static size_t count_words(const char *text, size_t len) {
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += !mv_is_space(text[i]) && (i == 0 || mv_is_space(text[i - 1]));
+    return n;
+}
+
+/* What the prompt is made of, and what would fit, in seconds: a position of text takes the room of
+ * a frame of speech. */
 static marvis_status too_long(const marvis_session *s, size_t n_prompt, marvis_error *err) {
-    int positions = s->model->csm.config.backbone.max_positions, cap = s->settings.max_frames;
+    size_t positions = (size_t)s->model->csm.config.backbone.max_positions;
+    size_t cap = (size_t)s->settings.max_frames, n_words = count_words(s->text, s->text_len);
     bool in_context = s->voice.layout == MARVIS_VOICE_CONTEXT; /* a frame of zeros ends it there */
     size_t n_context = s->context.rows.n, n_voice = s->voice.n_frames + in_context;
-    char voice[96] = "", context[96] = "", remedy[64] = "";
+    size_t n_text = n_prompt - n_voice - n_context;
+    char voice[64] = "", context[64] = "", remedy[64] = "";
     if (n_voice)
-        snprintf(voice, sizeof voice, ", %zu of the voice (%.1f s)", n_voice,
-                 seconds_of(s, s->voice.n_frames));
+        snprintf(voice, sizeof voice, ", the voice %.1f s", seconds_of(s, s->voice.n_frames));
     if (n_context)
-        snprintf(context, sizeof context, ", %zu of the context (%zu turn%s)", n_context,
-                 s->context.n_turns, s->context.n_turns == 1 ? "" : "s");
-    if (n_prompt + 1 < (size_t)positions)
+        snprintf(context, sizeof context, ", the context %.1f s (%zu turn%s)",
+                 seconds_of(s, n_context), s->context.n_turns, s->context.n_turns == 1 ? "" : "s");
+    if (n_prompt + 1 < positions)
         snprintf(remedy, sizeof remedy, ", or at most %.1f s of speech to come",
-                 seconds_of(s, (size_t)positions - n_prompt - 1));
+                 seconds_of(s, positions - n_prompt - 1));
     return mv_fail(err, MARVIS_ERR_TOO_LONG,
-                   "the prompt takes %zu positions, %zu of text%s%s; with %d frames (%.1f s) of "
-                   "speech to come fewer than %d fit the model's %d: give a shorter text%s%s%s",
-                   n_prompt, n_prompt - n_voice - n_context, voice, context, cap,
-                   seconds_of(s, (size_t)cap), positions - cap, positions,
-                   n_voice ? ", a shorter voice" : "", n_context ? ", less context" : "", remedy);
+                   "too long: %zu word%s of text take the room of %.1f s%s%s; with up to %.1f s of "
+                   "speech to come that is %.2f s more than the %.1f s that this model holds: give "
+                   "a shorter text%s%s%s",
+                   n_words, n_words == 1 ? "" : "s", seconds_of(s, n_text), voice, context,
+                   seconds_of(s, cap), seconds_of(s, n_prompt + cap + 1 - positions),
+                   seconds_of(s, positions), n_voice ? ", a shorter voice" : "",
+                   n_context ? ", less context" : "", remedy);
 }
 
 /* Room for the prompt and every frame that may follow, in the cache and in the record of what is in
@@ -273,14 +284,18 @@ void mv_session_note_frame(marvis_session *s) {
     memcpy(s->cached.mask + n * columns, s->mask, columns);
 }
 
-/* What the snapshot of a saved voice holds of the prompt beyond n_cached goes into the cache.
+/* What the snapshot of a saved voice holds of the prompt beyond n_cached goes into the cache. All
+ * that stands before a row is in its keys and values: a snapshot serves where its voice is first.
  * Returns how many rows are in it then. */
 static size_t restore_snapshot(marvis_session *s, const mv_prompt *prompt, size_t n_cached) {
-    if (!s->voice.saved) return n_cached;
-    size_t n = mv_snapshot_count(s->voice.saved, s->model, prompt);
-    if (n <= n_cached) return n_cached;
-    mv_snapshot_restore(&s->voice.saved->snapshot, &s->stream, n_cached, n);
-    return n;
+    const marvis_voice *saved[] = {s->voice.saved, s->context.saved};
+    for (size_t i = 0; i < sizeof saved / sizeof *saved; i++) {
+        size_t n = saved[i] ? mv_snapshot_count(saved[i], s->model, prompt) : 0;
+        if (n <= n_cached) continue;
+        mv_snapshot_restore(&saved[i]->snapshot, &s->stream, n_cached, n);
+        n_cached = n;
+    }
+    return n_cached;
 }
 
 /* The codec goes on from what the speech goes on from. */

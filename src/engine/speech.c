@@ -159,6 +159,11 @@ marvis_status marvis_speech_resume(marvis_speech *sp, const marvis_speech_positi
         return mv_fail(err, MARVIS_ERR_CALL, "a position of another version");
     if (sp->pushed || sp->ended)
         return mv_fail(err, MARVIS_ERR_CALL, "a speech goes on from a position before any text");
+    if (sp->settings.keep_turns)
+        return mv_fail(
+            err, MARVIS_ERR_CALL,
+            "a speech whose pieces are kept as turns cannot go on from a position, which "
+            "has no turns");
     if (position->n_within > position->n_pieces || position->pause_ms < 0 ||
         position->pause_ms > MOST_MS || !isfinite(position->last) || position->n_frames < 0)
         return mv_fail(err, MARVIS_ERR_INPUT, "a position that no speech has: it is damaged");
@@ -338,7 +343,7 @@ static marvis_status step_give(marvis_speech *sp, marvis_chunk *chunk, marvis_er
     }
     if (sp->ending == MARVIS_STOP_CANCELLED) {
         over(sp, MARVIS_STOP_CANCELLED);
-        return MARVIS_OK;
+        return mv_speech_keep_turn(sp, err);
     }
     MV_TRY(mv_speech_end_piece(sp, err));
     sp->stop = sp->ending;

@@ -87,6 +87,9 @@ bool mv_speech_went_wrong(marvis_speech *speech, marvis_stop stop);
 /* The piece has been handed out to its end: counts it, and keeps it as a tail. */
 MV_CHECK marvis_status mv_speech_end_piece(marvis_speech *speech, marvis_error *err);
 
+/* With settings.keep_turns, makes a turn of what was handed out of the piece. */
+MV_CHECK marvis_status mv_speech_keep_turn(marvis_speech *speech, marvis_error *err);
+
 /* Sums the session's timing into the speech's. */
 void mv_speech_add_timing(marvis_session_timing *sum, const marvis_session *session);
 

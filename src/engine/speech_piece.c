@@ -131,14 +131,40 @@ static int most_frames(const marvis_speech *sp) {
     return most;
 }
 
-/* Whether the session's prompt leaves room for the piece. */
-static marvis_status fits(const marvis_session *s, bool *yes, marvis_error *err) {
+/* Positions of the session's prompt, and how many of them can be dropped to make room. */
+static marvis_status measure(const marvis_session *s, size_t *n_prompt, size_t *n_droppable,
+                             marvis_error *err) {
+    const mv_context *c = &s->context;
     mv_prompt prompt = {0};
-    int positions = s->model->csm.config.backbone.max_positions;
     marvis_status status = mv_session_prompt(s, &prompt, err);
-    *yes = prompt.n < (size_t)(positions - s->settings.max_frames);
+    *n_prompt = prompt.n;
+    *n_droppable = 0;
+    if (s->settings.drop_turns && c->n_turns >= c->n_pinned + 2)
+        *n_droppable = c->ends[c->n_turns - 2] - (c->n_pinned ? c->ends[c->n_pinned - 1] : 0);
     mv_prompt_deinit(&prompt);
     return status;
+}
+
+/* Whether the session's prompt leaves room for the piece. */
+static marvis_status fits(const marvis_session *s, bool *yes, marvis_error *err) {
+    size_t n_prompt, n_droppable;
+    int positions = s->model->csm.config.backbone.max_positions;
+    marvis_status status = measure(s, &n_prompt, &n_droppable, err);
+    *yes = n_prompt < (size_t)(positions - s->settings.max_frames);
+    return status;
+}
+
+/* Where a long piece behind a long voice does not leave room for the most that it may take, it gets
+ * what there is, if that is well beyond what it should take: a book must not fail in its middle. */
+static marvis_status take_room(marvis_session *s, marvis_error *err) {
+    size_t n_prompt, n_droppable, positions = (size_t)s->model->csm.config.backbone.max_positions;
+    size_t expected = (size_t)mv_session_length(s).expected;
+    MV_TRY(measure(s, &n_prompt, &n_droppable, err));
+    size_t taken = n_prompt - n_droppable + 1;
+    size_t room = taken < positions ? positions - taken : 0;
+    if (room < (size_t)s->settings.max_frames && room >= expected + expected / 2)
+        s->settings.max_frames = (int)room;
+    return MARVIS_OK;
 }
 
 marvis_status mv_speech_begin_piece(marvis_speech *sp, int attempt, marvis_error *err) {
@@ -162,6 +188,7 @@ marvis_status mv_speech_begin_piece(marvis_speech *sp, int attempt, marvis_error
         s->settings.max_frames = sp->piece_frames;
         s->settings.max_frames = most_frames(sp);
     }
+    MV_TRY(take_room(s, err));
     int expected = mv_session_length(s).expected;
     sp->n_hold = sp->settings.hold ? SIZE_MAX : sp->spoken ? (size_t)(expected + 3) / 4 : 0;
     sp->spoken = true;
@@ -227,7 +254,8 @@ bool mv_speech_went_wrong(marvis_speech *sp, marvis_stop stop) {
 /* A piece that ended well and is short enough takes the tail's place. */
 static marvis_status keep_tail(marvis_speech *sp, marvis_error *err) {
     sp->contiguous = false;
-    if (sp->ending != MARVIS_STOP_EOS || sp->early || sp->n_frames > sp->tail_frames)
+    if (sp->ending != MARVIS_STOP_EOS || sp->early || sp->n_frames > sp->tail_frames ||
+        sp->settings.keep_turns)
         return MARVIS_OK;
     if (sp->text_len > sp->tail_capacity) {
         char *grown = mv_grow(sp->tail_text, 2 * sp->text_len, 1);
@@ -245,10 +273,16 @@ static marvis_status keep_tail(marvis_speech *sp, marvis_error *err) {
     return MARVIS_OK;
 }
 
+marvis_status mv_speech_keep_turn(marvis_speech *sp, marvis_error *err) {
+    if (!sp->settings.keep_turns || !sp->session->started) return MARVIS_OK;
+    return marvis_session_keep_turn(sp->session, sp->n_given, NULL, 0, NULL, err);
+}
+
 marvis_status mv_speech_end_piece(marvis_speech *sp, marvis_error *err) {
     sp->info.n_runaway += sp->ending == MARVIS_STOP_RUNAWAY;
     sp->info.n_cap += sp->ending == MARVIS_STOP_CAP;
     sp->info.n_early += sp->early;
+    MV_TRY(mv_speech_keep_turn(sp, err));
     MV_TRY(keep_tail(sp, err));
     sp->pause_ms = 0;
     pass(sp);

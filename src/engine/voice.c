@@ -179,15 +179,18 @@ static marvis_status check_identity(const marvis_voice *voice, const marvis_mode
                                     marvis_error *err) {
     const char *made_for = voice->labels[MV_VOICE_MODEL];
     const char *name = voice->file.path ? voice->file.path : voice->labels[MV_VOICE_NAME];
+    const char *called = voice->labels[MV_VOICE_NAME], *source = voice->labels[MV_VOICE_SOURCE];
     uint64_t identity;
     bool same_codec = voice->codec == mv_mimi_identity(model->mimi);
     MV_TRY(mv_csm_identity(&model->csm, &identity, err));
     if (same_codec && voice->model == identity) return MARVIS_OK;
     return mv_fail(err, MARVIS_ERR_INPUT,
-                   "%.300s%sthis voice was made for another %s%s%.200s%s: create it again, from "
-                   "its audio, with the model that is to speak",
+                   "%.300s%sthis voice was made for another %s%s%.100s%s: create it again with the "
+                   "model that is to speak: marvis voice create '%.64s' --force --audio '%.100s' "
+                   "--text '...' ('marvis voice show' has the words)",
                    name, *name ? ": " : "", same_codec ? "model" : "model, one with another codec",
-                   *made_for ? " (" : "", made_for, *made_for ? ")" : "");
+                   *made_for ? " (" : "", made_for, *made_for ? ")" : "", *called ? called : "NAME",
+                   *source ? source : "FILE");
 }
 
 marvis_status marvis_voice_check(const marvis_voice *voice, const marvis_model *model,
@@ -229,5 +232,18 @@ marvis_status marvis_session_use_voice(marvis_session *s, const marvis_voice *vo
     marvis_recording r = mv_voice_recording(voice);
     MV_TRY(mv_session_take_voice(s, &r, layout, err));
     if (snapshot_fits) s->voice.saved = mv_voice_hold(voice);
+    return MARVIS_OK;
+}
+
+marvis_status marvis_session_add_voice(marvis_session *s, int speaker, const marvis_voice *voice,
+                                       marvis_error *err) {
+    int snapshot_fits;
+    bool is_first = s->context.n_turns == 0;
+    MV_TRY(marvis_voice_check(voice, s->model, &snapshot_fits, err));
+    marvis_recording r = mv_voice_recording(voice);
+    MV_TRY(marvis_session_add_context(s, speaker, &r, err));
+    if (!is_first || !snapshot_fits) return MARVIS_OK;
+    marvis_voice_destroy(&s->context.saved);
+    s->context.saved = mv_voice_hold(voice);
     return MARVIS_OK;
 }

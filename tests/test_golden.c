@@ -160,7 +160,7 @@ static void trap_18_19_20_22_quantised_match_exact_dequantisation(void **state) 
         golden_open(&g, folders[i]);
         assert_golden(engine, folders[i], MARVIS_WEIGHTS_F32, &g, g.logits);
         float *bf16 = tensor_copy(g.file, "logits_bf16", NULL); /* weights rounded once more */
-        assert_golden(engine, folders[i], MARVIS_WEIGHTS_AUTO, &g, bf16);
+        assert_golden(engine, folders[i], MARVIS_WEIGHTS_BF16, &g, bf16);
         test_free(bf16);
         golden_close(&g);
     }

@@ -500,7 +500,7 @@ static void identities_are_those_of_models(void **state) {
     marvis_error err;
     int n_run = 0;
     for (int i = 0; i < 9; i++)
-        for (int weights = MARVIS_WEIGHTS_AUTO; weights <= MARVIS_WEIGHTS_BF16;
+        for (int weights = MARVIS_WEIGHTS_AUTO; weights <= MARVIS_WEIGHTS_MIX;
              weights++, n_run++) {
             char relative[64];
             marvis_model *m;
@@ -517,7 +517,7 @@ static void identities_are_those_of_models(void **state) {
             assert_true(identity == auto_types);
             marvis_model_destroy(&m);
         }
-    assert_int_equal(n_run, 27);
+    assert_int_equal(n_run, 63);
 }
 
 /* ---- the file ------------------------------------------------------------------------------- */

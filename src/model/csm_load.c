@@ -5,6 +5,7 @@
 #include "kernels/packed.h"
 #include "model/csm_layout.h"
 #include "model/csm_pack.h"
+#include "model/csm_pack_mlx.h"
 #include "nn/pack.h"
 #include "nn/weights.h"
 
@@ -50,6 +51,8 @@ static marvis_status take_matrix(const loader *l, mv_tower tower, matrix_class c
     bool packed = false;
     if (l->weights == MARVIS_WEIGHTS_AUTO)
         MV_TRY(mv_csm_pack_rows(rows, l->pool, name, matrix, &packed, l->err));
+    if (!packed && l->weights == MARVIS_WEIGHTS_AUTO && class != TABLE)
+        MV_TRY(mv_csm_pack_mlx(rows, l->pool, name, matrix, &packed, l->err));
     if (packed) return MARVIS_OK;
     MV_TRY(mv_rows_to_matrix(rows, l->weights, matrix, l->err));
     return quantize(l, tower, class, name, matrix);

@@ -46,7 +46,7 @@ for pair in seed:-1 speaker:-1 speaker:1000000 temperature:-0.1 temperature:101 
     max-seconds:0 max-seconds:-3 chunk-frames:0 chunk-frames:1025 threads:-1 threads:257; do
     fails 2 "--${pair%:*}" say --model "$m" hi -o x.wav "--${pair%:*}" "${pair#*:}"
 done
-fails 2 'auto|f32|bf16'  say --model "$m" hi -o x.wav --weights f64
+fails 2 'auto|f32|bf16|int8|q8|q4|mix'  say --model "$m" hi -o x.wav --weights f64
 fails 2 'wav|flac'       say --model "$m" hi -o x.wav --format aiff
 fails 2 'quantum'        say --model "$m" hi -o x.wav --cpu quantum
 fails 2 '1 to 32'        say --model "$m" hi -o x.wav --codebooks 33

@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 #include "kernels/convert.h"
+#include "kernels/packed.h"
 #include "nn/linear.h"
+#include "nn/pack.h"
 
 static void fill(mv_matrix *m, mv_wtype type, size_t n_rows, size_t n_cols, uint64_t *seed) {
     size_t wb = mv_wtype_bytes(type);
@@ -97,6 +99,61 @@ static void several_matrices_are_the_same_as_each_alone(void **state) {
     mv_pool_destroy(&exec.pool);
 }
 
+/* Matrices of every type on the same x, in steps of as many rows as there is room for, by any number
+ * of threads: what the kernel gives for each. */
+static void packed_matrices_among_others(void **state) {
+    (void)state;
+    enum { COLS = 96, BATCH = 11, LDX = COLS + 3, MOST_ROWS = 300 };
+    static const size_t rows[4] = {300, 17, 128, 5};
+    static float x[BATCH * LDX], y[4][BATCH * MOST_ROWS], want[BATCH * MOST_ROWS];
+    static int8_t q[BATCH * COLS];
+    static mv_xblock blocks[BATCH * COLS / 32];
+    marvis_error err;
+    uint64_t seed = 24;
+    int n_cases = 0;
+    const mv_kernels *kernels = mv_kernels_get(mv_tier_best());
+    for (size_t i = 0; i < BATCH * LDX; i++)
+        x[i] = test_uniform(&seed);
+    for (size_t b = 0; b < BATCH; b++)
+        kernels->quantize(q + b * COLS, blocks + b * COLS / 32, x + b * LDX, COLS);
+    for (int first = 0; first < MV_N_WTYPES; first++) {
+        mv_matrix m[4];
+        mv_linear_out outs[4];
+        for (int i = 0; i < 4; i++) {
+            mv_wtype type = (mv_wtype)((first + i) % MV_N_WTYPES);
+            fill(&m[i], mv_is_packed(type) ? MV_W_F32 : type, rows[i], COLS, &seed);
+            if (mv_is_packed(type))
+                assert_ok(mv_matrix_quantize(&m[i], type, NULL, "m", &err), err);
+            assert_int_equal(m[i].type, type);
+            outs[i] = (mv_linear_out){&m[i], y[i], rows[i]};
+        }
+        for (int n_threads = 0; n_threads <= 3; n_threads++) {
+            size_t room = n_threads == 1 ? 1 : n_threads == 2 ? 4 : BATCH;
+            mv_exec exec = {.kernels = kernels, .room_bytes = mv_linear_room(room, COLS)};
+            exec.room = mv_alloc(exec.room_bytes, 1);
+            assert_non_null(exec.room);
+            if (n_threads) assert_ok(mv_pool_create(n_threads, &exec.pool, &err), err);
+            uint64_t n_allocations = mv_alloc_count();
+            mv_linear_multi(&exec, outs, 4, x, LDX, BATCH);
+            assert_true(mv_alloc_count() == n_allocations);
+            for (int i = 0; i < 4; i++, n_cases++) {
+                if (mv_is_packed(m[i].type))
+                    kernels->packed[m[i].type - MV_N_FLOAT_WTYPES](want, rows[i], m[i].data,
+                                                                   rows[i], COLS, q, blocks, BATCH);
+                else
+                    kernels->matmul[m[i].type](want, rows[i], m[i].data, m[i].row_bytes, x, LDX,
+                                               rows[i], COLS, BATCH);
+                assert_memory_equal(y[i], want, rows[i] * BATCH * sizeof(float));
+            }
+            mv_pool_destroy(&exec.pool);
+            mv_free(exec.room);
+        }
+        for (int i = 0; i < 4; i++)
+            mv_matrix_deinit(&m[i]);
+    }
+    assert_int_equal(n_cases, 8 * 4 * 4);
+}
+
 static void a_row_is_read_as_f32(void **state) {
     (void)state;
     uint64_t seed = 23;
@@ -126,6 +183,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trap_45_any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(several_matrices_are_the_same_as_each_alone),
+        cmocka_unit_test(packed_matrices_among_others),
         cmocka_unit_test(a_row_is_read_as_f32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,8 +159,8 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_open(marvis_engine *engine, c
 
 /* Makes a model of random weights in memory, to measure what one of this shape costs on a machine,
  * without any file: `shape` is a row of docs/MODEL.md ("marvis-250m", "marvis-100m", "csm-1b") or
- * "tiny". Its codec is a Mimi that decodes only, its tokenizer gives one id a byte, and what it says
- * is noise. The same seed gives the same weights on every machine, for any number of threads.
+ * "tiny". Its codec is a Mimi that decodes only, its tokenizer gives one id a byte, and what it
+ * says is noise. The same seed gives the same weights on every machine, for any number of threads.
  * Of settings (NULL = defaults) only the weights' type counts; the bf16 numbers that it converts
  * are freed. The engine must outlive the model. ERR_CALL: an unknown shape, or settings;
  * ERR_MEMORY. */
@@ -677,6 +677,17 @@ MARVIS_API void marvis_speech_end(marvis_speech *speech);
  * went wrong on the way do not end it (marvis_speech_info_get counts them). */
 MARVIS_API MARVIS_CHECK marvis_status marvis_speech_step(marvis_speech *speech, marvis_chunk *chunk,
                                                          marvis_error *err);
+
+/* The smallest part of a step: at most one chunk of the session, held back or not. The chunk may
+ * hold nothing although the speech goes on (no samples, stop NONE); else as marvis_speech_step.
+ * With marvis_speech_is_ready, many speeches share a batch: marvis_batch_step on their sessions,
+ * then this on those that are ready. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_speech_poll(marvis_speech *speech, marvis_chunk *chunk,
+                                                         marvis_error *err);
+
+/* 1 where marvis_speech_poll generates no frame: there are frames to hand out, the session's chunk
+ * is ready, or the speech is between two pieces. */
+MARVIS_API int marvis_speech_is_ready(const marvis_speech *speech);
 
 /* What was spoken so far. */
 typedef struct marvis_speech_info {

@@ -158,6 +158,9 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_RESUME] = {"--resume", 0, FLAG, NULL, 0, 0, CMD_SAY,
                     "keep what is spoken when the work is interrupted, and go on from it: give it "
                     "from the first call on"},
+    [CLI_JOBS] = {"--jobs", 0, INTEGER, "N", 1, 64, CMD_SAY,
+                  "speak up to N paragraphs at once, each for itself (default 1: one after the "
+                  "other, each going on from the one before)"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS | CMD_BENCH,
                      "threads, 0 for one per core (default 0)"},
     [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS | CMD_BENCH,

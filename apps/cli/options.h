@@ -55,6 +55,7 @@ typedef enum cli_option_id {
     CLI_NO_NORMALIZE,
     CLI_DRY_RUN,
     CLI_RESUME,
+    CLI_JOBS,
     CLI_PLAY,
     CLI_DEVICE,
     CLI_THREADS,

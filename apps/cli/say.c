@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "cli/say_jobs.h"
 #include "cli/say_resume.h"
 #include "cli/say_sink.h"
 #include "cli/say_text.h"
@@ -35,6 +36,8 @@ typedef struct say_job {
     marvis_session *session;
     marvis_speech *speech;
     say_voice voice;
+    marvis_speech_settings speech_settings;
+    marvis_speech_position position; /* with --resume, of the earlier call */
     say_result result;
     progress progress;
 } say_job;
@@ -68,6 +71,17 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
         return app_fail(err, MARVIS_ERR_CALL,
                         "--resume reads the text again, and standard input comes once; give "
                         "--file FILE");
+    if (cli_integer(call, CLI_JOBS, 1) > 1) {
+        const char *text = cli_text(call, CLI_FILE) ? "" : call->positionals[0];
+        if (text && strcmp(text, "-") == 0)
+            return app_fail(err, MARVIS_ERR_CALL,
+                            "--jobs speaks paragraphs of a text that is there as a whole, and "
+                            "standard input comes line by line; give --file FILE");
+        if (cli_given(call, CLI_MAX_SECONDS))
+            return app_fail(err, MARVIS_ERR_CALL,
+                            "--jobs and --max-seconds: give one of them (paragraphs at work do not "
+                            "know how long those before them will be)");
+    }
     return say_voice_check(call, err);
 }
 
@@ -157,6 +171,8 @@ static json_t *fingerprint(say_job *job, const marvis_speech_settings *s, uint64
                                   session->codebook0.top_k, (double)session->codebook0.top_p,
                                   (double)session->depth.temperature, session->depth.top_k,
                                   (double)session->depth.top_p, (double)session->eos_bias));
+    json_object_set_new(what, "--jobs",
+                        json_string(cli_integer(job->call, CLI_JOBS, 1) > 1 ? "several" : "1"));
     json_object_set_new(what, "settings",
                         json_pack("[i, i, i, i, i, i, i, i, i, f, I]", session->speaker,
                                   session->n_codebooks, session->max_frames, session->guard,
@@ -174,7 +190,9 @@ static marvis_status resume(say_job *job, const marvis_speech_settings *s, marvi
         status = say_resume_begin(&job->resume, fingerprint(job, s, hash), &position,
                                   &job->result.resumed, err);
     if (status != MARVIS_OK || !job->result.resumed) return status;
-    status = marvis_speech_resume(job->speech, &position, err);
+    job->position = position;
+    if (cli_integer(job->call, CLI_JOBS, 1) == 1)
+        status = marvis_speech_resume(job->speech, &position, err);
     if (status == MARVIS_OK) status = say_text_seek(&job->text, position.offset, err);
     return status;
 }
@@ -191,6 +209,7 @@ static marvis_status start_speech(say_job *job, marvis_error *err) {
         status = say_voice_set(&job->voice, job->call, model, &r->settings, job->session, err);
     if (status != MARVIS_OK) return status;
     speech_settings(job, max_frames, &settings);
+    job->speech_settings = settings;
     status = marvis_speech_create(job->session, &settings, &job->speech, err);
     if (status == MARVIS_OK && job->resume.path) status = resume(job, &settings, err);
     r->voice = job->voice.path;
@@ -272,6 +291,20 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
     }
 }
 
+/* With --jobs. */
+static marvis_status speak_at_once(say_job *job, marvis_error *err) {
+    say_jobs jobs = {.call = job->call,
+                     .model = job->loaded.model,
+                     .settings = job->speech_settings,
+                     .n = cli_integer(job->call, CLI_JOBS, 1),
+                     .text = &job->text,
+                     .sink = job->sink,
+                     .resume = &job->resume,
+                     .result = &job->result,
+                     .position = job->result.resumed ? &job->position : NULL};
+    return say_jobs_run(&jobs, err);
+}
+
 static marvis_status nothing_said(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
     if (r->stop == MARVIS_STOP_EOS && r->info.n_pieces == 0) {
@@ -293,7 +326,8 @@ static marvis_status speak(say_job *job, marvis_error *err) {
     marvis_status status = job->sink.start(job->sink.ctx, marvis_model_sample_rate(model), err);
     if (status == MARVIS_OK) {
         cli_cancel_on_signal(job->session);
-        status = step_all(job, start, err);
+        status = cli_integer(job->call, CLI_JOBS, 1) > 1 ? speak_at_once(job, err)
+                                                         : step_all(job, start, err);
         cli_cancel_on_signal(NULL);
     }
     progress_clear(&job->progress);

@@ -162,10 +162,15 @@ static json_t *tail_json(const marvis_recording *tail) {
 
 marvis_status say_resume_save(say_resume *r, const marvis_speech *speech, marvis_error *err) {
     marvis_speech_position p = {.struct_size = sizeof p};
-    out_file file;
     if (!r->path) return MARVIS_OK;
     marvis_speech_position_get(speech, &p);
-    if (p.n_pieces == r->saved_pieces) return MARVIS_OK;
+    return p.n_pieces == r->saved_pieces ? MARVIS_OK : say_resume_note(r, &p, err);
+}
+
+marvis_status say_resume_note(say_resume *r, const marvis_speech_position *at, marvis_error *err) {
+    const marvis_speech_position p = *at;
+    out_file file;
+    if (!r->path) return MARVIS_OK;
     json_t *root = json_pack(
         "{s:s, s:O, s:I, s:I, s:I, s:I, s:I, s:i, s:f, s:b, s:o}", "version", marvis_version(),
         "what", r->what, "offset", (json_int_t)p.offset, "pieces", (json_int_t)p.n_pieces,

@@ -42,6 +42,10 @@ MARVIS_CHECK marvis_status say_resume_begin(say_resume *resume, json_t *what,
 MARVIS_CHECK marvis_status say_resume_save(say_resume *resume, const marvis_speech *speech,
                                            marvis_error *err);
 
+/* The same of a position that is new. */
+MARVIS_CHECK marvis_status say_resume_note(say_resume *resume, const marvis_speech_position *at,
+                                           marvis_error *err);
+
 /* Samples go to the partial file; finish makes the audio file of it and removes the rest. */
 say_sink say_resume_sink(say_resume *resume);
 

@@ -355,8 +355,9 @@ static marvis_status step_give(marvis_speech *sp, marvis_chunk *chunk, marvis_er
     return MARVIS_OK;
 }
 
-static marvis_status advance(marvis_speech *sp, marvis_chunk *chunk, marvis_error *err) {
-    while (chunk->n_samples == 0 && chunk->stop == MARVIS_STOP_NONE) {
+static marvis_status advance(marvis_speech *sp, bool once, marvis_chunk *chunk,
+                             marvis_error *err) {
+    do {
         switch (sp->stage) {
         case MV_SPEECH_TEXT: MV_TRY(step_text(sp, chunk, err)); break;
         case MV_SPEECH_PAUSE: MV_TRY(step_pause(sp, chunk, err)); break;
@@ -364,15 +365,32 @@ static marvis_status advance(marvis_speech *sp, marvis_chunk *chunk, marvis_erro
         case MV_SPEECH_GIVE: MV_TRY(step_give(sp, chunk, err)); break;
         case MV_SPEECH_OVER: chunk->stop = sp->stop; break;
         }
-    }
+    } while (!once && chunk->n_samples == 0 && chunk->stop == MARVIS_STOP_NONE);
     return MARVIS_OK;
 }
 
-marvis_status marvis_speech_step(marvis_speech *sp, marvis_chunk *chunk, marvis_error *err) {
+static marvis_status step(marvis_speech *sp, bool once, marvis_chunk *chunk, marvis_error *err) {
     *chunk = (marvis_chunk){.n_codebooks = sp->n_codebooks};
     if (sp->failed != MARVIS_OK)
         return mv_fail(err, sp->failed, "this speech has failed before; create a new one");
-    sp->failed = advance(sp, chunk, err);
+    sp->failed = advance(sp, once, chunk, err);
     if (sp->failed != MARVIS_OK) *chunk = (marvis_chunk){.n_codebooks = sp->n_codebooks};
     return sp->failed;
+}
+
+marvis_status marvis_speech_step(marvis_speech *sp, marvis_chunk *chunk, marvis_error *err) {
+    return step(sp, false, chunk, err);
+}
+
+marvis_status marvis_speech_poll(marvis_speech *sp, marvis_chunk *chunk, marvis_error *err) {
+    return step(sp, true, chunk, err);
+}
+
+static bool has_frames(const marvis_speech *sp) {
+    return sp->n_pcm > sp->pcm_at && sp->n_frames >= sp->n_hold;
+}
+
+int marvis_speech_is_ready(const marvis_speech *sp) {
+    return sp->failed != MARVIS_OK || sp->stage != MV_SPEECH_SPEAK || has_frames(sp) ||
+           marvis_session_is_ready(sp->session);
 }

@@ -4,13 +4,14 @@
  *
  *     bench_kernels [THREADS]      all cores unless given */
 #include "base/file.h"
+#include "kernels/packed.h"
 #include "nn/linear.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_RUNS = 15, MAX_BATCH = 300 };
+enum { N_RUNS = 15, MAX_BATCH = 300, MAX_COLS = 8192 };
 
 typedef struct bench_case {
     const char *name;
@@ -80,14 +81,16 @@ static timing time_read(mv_pool *pool, const void *data, size_t bytes, volatile 
 typedef struct operands {
     void *w;
     float *x, *y;
+    void *room; /* for MAX_BATCH rows of MAX_COLS */
 } operands;
 
 static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c, const operands *ops) {
-    size_t row_bytes = c->n_cols * mv_wtype_bytes(type), bytes = c->n_rows * row_bytes;
+    size_t row_bytes = mv_is_packed(type) ? mv_packed_tile_bytes(type, c->n_cols) / MV_TILE_ROWS
+                                          : c->n_cols * mv_wtype_bytes(type);
     /* As many copies of the matrix as make 64 MB, one after the other: as in a step of the model,
      * none is found in the cache of a core. */
-    size_t n_copies = c->n_batch == 1 ? (64u << 20) / bytes : 1;
     mv_matrix m = {.type = type, .n_rows = c->n_rows, .n_cols = c->n_cols, .row_bytes = row_bytes};
+    size_t bytes = mv_matrix_bytes(&m), n_copies = c->n_batch == 1 ? (64u << 20) / bytes : 1;
     double s[N_RUNS];
     for (int i = -1; i < N_RUNS; i++) {
         double start = mv_now_s();
@@ -115,7 +118,9 @@ static int run_all(mv_pool *pool, const operands *ops) {
     for (int tier = MV_TIER_SCALAR + 1; tier < MV_N_TIERS; tier++) {
         mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier), .pool = pool};
         if (!exec.kernels) continue;
-        for (int type = 0; type < MV_N_FLOAT_WTYPES; type++)
+        exec.room = ops->room;
+        exec.room_bytes = mv_linear_room(MAX_BATCH, MAX_COLS);
+        for (int type = 0; type < MV_N_WTYPES; type++)
             for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
                 run_case(&exec, (mv_wtype)type, &cases[i], ops);
     }
@@ -131,10 +136,12 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_kernels: %s\n", err.message);
         return 2;
     }
-    /* Weights of one value (1.0 as f16, normal in every type): times don't depend on it. */
-    size_t w_bytes = 64u << 20, n = (size_t)MAX_BATCH * 8192;
-    operands ops = {malloc(w_bytes), malloc(n * sizeof(float)), malloc(n * sizeof(float))};
-    if (!ops.w || !ops.x || !ops.y) {
+    /* Weights of one value (1.0 as f16, normal in every float type): times don't depend on it. */
+    size_t w_bytes = 64u << 20, n = (size_t)MAX_BATCH * MAX_COLS;
+    size_t room_bytes = mv_linear_room(MAX_BATCH, MAX_COLS) / 64 * 64 + 64;
+    operands ops = {aligned_alloc(64, w_bytes), malloc(n * sizeof(float)),
+                    malloc(n * sizeof(float)), aligned_alloc(64, room_bytes)};
+    if (!ops.w || !ops.x || !ops.y || !ops.room) {
         fprintf(stderr, "bench_kernels: out of memory\n");
         return 1;
     }
@@ -145,6 +152,7 @@ int main(int argc, char **argv) {
     free(ops.w);
     free(ops.x);
     free(ops.y);
+    free(ops.room);
     mv_pool_destroy(&pool);
     return status;
 }

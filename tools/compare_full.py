@@ -34,7 +34,7 @@ RUNS = [  # layout, type of unquantised weights, --weights
     ("mlx", "bf16", "auto"), ("mlx-port", "bf16", "auto"), ("transformers", "bf16", "auto"),
     ("transformers", "bf16", "f32"),
     ("mlx-8bit", "", "f32"), ("mlx-6bit", "", "f32"), ("mlx-4bit", "", "f32"),
-    ("mlx-8bit", "", "auto"), ("mlx-6bit", "", "auto"), ("mlx-4bit", "", "auto"),
+    ("mlx-8bit", "", "bf16"), ("mlx-6bit", "", "bf16"), ("mlx-4bit", "", "bf16"),
 ]
 
 
@@ -151,7 +151,7 @@ class Comparison:
             "" if weights == "f32" else " rounded to bf16")
         name = layout if dtype else "mlx"
         show(f"layout {name} against {source}", stored,
-             {"f32": "f32", "auto": dtype or "bf16"}[weights], *stages(ours, reference))
+             {"f32": "f32", "auto": dtype, "bf16": "bf16"}[weights], *stages(ours, reference))
         if not dtype and weights == "f32":
             mlx = mlx_reference(folder, self.dims, self.case, int(layout[4]))
             show("layout mlx against mlx-audio", stored, "f32", *stages(ours, mlx))

@@ -287,6 +287,36 @@ static void codec_is(const char *path, const char *cache, const char *codec) {
     mv_model_files_free(&files);
 }
 
+/* A shard is told from a model by its name alone; "1 of 1" is a model. */
+static void one_shard_of_several_is_told(void **state) {
+    (void)state;
+    mv_model_files files;
+    marvis_error err;
+    int n = 0;
+    static const char *const shards[][2] = {
+        {"s/model-00001-of-00002.safetensors", "number 1 of 2"},
+        {"s/model-00012-of-00013.safetensors", "number 12 of 13"},
+        {"s/-00001-of-00001.safetensors", NULL},
+        {"s/a-00001-of-00001.safetensors", NULL},
+        {"s/a-00001-of-0000x.safetensors", NULL},
+        {"s/00001-of-00002.safetensors", NULL},
+    };
+    for (; n < (int)(sizeof shards / sizeof *shards); n++) {
+        touch(shards[n][0]);
+        marvis_status status = mv_model_files_find(in_temp(shards[n][0]), NULL, &files, &err);
+        if (shards[n][1]) {
+            assert_int_equal(status, MARVIS_ERR_NOT_FOUND);
+            assert_non_null(strstr(err.message, shards[n][1]));
+            assert_non_null(strstr(err.message, "name the folder, or its .index.json"));
+        } else if (status == MARVIS_OK) {
+            mv_model_files_free(&files);
+        } else {
+            assert_null(strstr(err.message, "one file of several"));
+        }
+    }
+    assert_int_equal(n, 6);
+}
+
 static void codec_inside_another_model_is_found(void **state) {
     (void)state;
     make_full_snapshot("f1");
@@ -451,6 +481,7 @@ int main(void) {
         cmocka_unit_test(folders_are_searched_in_order),
         cmocka_unit_test(parts_lie_beside_the_weights),
         cmocka_unit_test(names_are_found_in_the_cache),
+        cmocka_unit_test(one_shard_of_several_is_told),
         cmocka_unit_test(codec_inside_another_model_is_found),
         cmocka_unit_test(codec_inside_csm_1b_is_found_in_the_cache),
         cmocka_unit_test(errors_are_left_alone_on_success),

@@ -188,6 +188,11 @@ def main():
     config["torch_dtype"] = config["dtype"] = "bfloat16"
     for part in (config, config["depth_decoder_config"], config["codec_config"]):
         part["rope_theta"] = part["rope_parameters"]["rope_theta"]            # the older spelling beside the newer
+    # who speaks, and what: marvis reads both (docs/MODEL.md)
+    config["speakers"] = [{"number": 0, "name": "rms", "about": "male, American"},
+                          {"number": 1, "name": "slt", "about": "female, American"},
+                          {"number": 2, "name": "awb", "about": "male, Scottish"}]
+    config["languages"] = ["en"]
     (args.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     size = write_shards(state, args.out)
     write_tokenizer(args.out / "tokenizer.json")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/json_text.h"
+#include "cli/say_json.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
@@ -46,15 +47,16 @@ void dialogue_print_summary(const dialogue_result *r) {
 }
 
 void dialogue_print_warnings(const dialogue_result *r) {
+    say_warn_of_gaps(&r->played);
     for (size_t i = 0; i < r->n_said; i++) {
         const dialogue_said *said = &r->said[i];
         const char *what = NULL;
         marvis_error message;
-        if (said->stop == MARVIS_STOP_CAP) what = "was cut off; --max-seconds sets the limit";
-        if (said->stop == MARVIS_STOP_RUNAWAY)
-            what = "ran away and was stopped; try another --seed";
+        if (said->info.n_cap) what = "was cut off; --max-seconds sets the limit";
+        if (said->info.n_runaway) what = "ran away and was stopped; try another --seed";
         if (said->stop == MARVIS_STOP_EOS && said->n_frames == 0)
-            what = "came out empty; try another --seed";
+            what = said->info.n_pieces ? "came out empty; try another --seed"
+                                       : "has nothing in it that is spoken";
         if (!what) continue;
         (void)app_fail(&message, MARVIS_ERR_INTERNAL, "%s", what);
         (void)dialogue_blame_turn(r->script, i, MARVIS_ERR_INTERNAL, &message);
@@ -68,20 +70,22 @@ static json_t *turn_json(const dialogue_result *r, size_t i) {
     const dialogue_said *said = &r->said[i];
     const char *recorded = turn->audio ? turn->audio : turn->codes;
     json_t *text = json_stringn(turn->text, turn->text_len);
-    json_t *o = json_pack("{s:s, s:i, s:o, s:f, s:f, s:i}", "name", person->name, "speaker",
-                          person->speaker, "text", text ? text : json_null(), "start_s",
-                          said->start_s, "seconds", said->seconds, "n_frames", said->n_frames);
+    json_t *o =
+        json_pack("{s:s, s:i, s:o, s:f, s:f, s:I}", "name", person->name, "speaker",
+                  person->speaker, "text", text ? text : json_null(), "start_s", said->start_s,
+                  "seconds", said->seconds, "n_frames", (json_int_t)said->n_frames);
     if (!o) return NULL;
     if (recorded) {
         json_object_set_new(o, "recorded", json_text(recorded, strlen(recorded)));
         return o;
     }
     json_t *rest = json_pack(
-        "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "stop", marvis_stop_text(said->stop),
-        "n_prompt", said->timing.n_prompt, "n_reused", said->timing.n_reused, "n_dropped",
-        said->timing.n_dropped, "first_audio_s", said->timing.first_pcm_s, "prefill_s",
-        said->timing.prefill_s, "backbone_s", said->timing.backbone_s, "depth_s",
-        said->timing.depth_s, "codec_s", said->timing.codec_s, "wall_s", said->wall_s);
+        "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "stop",
+        marvis_stop_text(said->stop), "n_prompt", said->info.timing.n_prompt, "n_reused",
+        said->info.timing.n_reused, "n_dropped", said->info.timing.n_dropped, "first_audio_s",
+        said->info.timing.first_pcm_s, "prefill_s", said->info.timing.prefill_s, "backbone_s",
+        said->info.timing.backbone_s, "depth_s", said->info.timing.depth_s, "codec_s",
+        said->info.timing.codec_s, "wall_s", said->wall_s, "pieces", say_pieces_json(&said->info));
     json_object_update(o, rest);
     json_decref(rest);
     return o;
@@ -93,14 +97,17 @@ static json_t *result_json(const dialogue_result *r) {
     for (size_t i = 0; i < r->n_said; i++)
         json_array_append_new(turns, turn_json(r, i));
     return json_pack(
-        "{s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I, s:s, s:o}",
+        "{s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I, s:s, s:o, s:o,"
+        " s:o}",
         "script", json_text(script, strlen(script)), "model", json_text(model, strlen(model)),
         "output", json_text(r->output, strlen(r->output)), "seed", (json_int_t)r->settings.seed,
         "layout", r->layout == MARVIS_VOICE_CONTEXT ? "context" : "match", "codebooks",
         r->settings.n_codebooks, "max_frames", r->settings.max_frames, "seconds", r->seconds,
         "wall_s", r->wall_s, "load_s", r->load_s, "voices_s", r->voices_s, "n_dropped",
         (json_int_t)r->n_dropped, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
-        (json_int_t)platform_peak_rss(), "version", marvis_version(), "turns", turns);
+        (json_int_t)platform_peak_rss(), "version", marvis_version(), "turns", turns, "played",
+        say_played_json(r->plays, &r->played), "error",
+        r->error ? json_text(r->error, strlen(r->error)) : json_null());
 }
 
 marvis_status dialogue_write_stats(const dialogue_result *result, out_file *file,

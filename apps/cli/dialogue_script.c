@@ -264,6 +264,7 @@ recording_source dialogue_voice_source(const dialogue_person *p, bool verbatim) 
                               .audio_option = "\"audio\"",
                               .codes_option = "\"codes\"",
                               .text_option = "\"text\"",
+                              .limit_option = "--max-seconds",
                               .verbatim = verbatim};
 }
 
@@ -275,6 +276,7 @@ recording_source dialogue_turn_source(const dialogue_turn *t) {
                               .audio_option = "\"audio\"",
                               .codes_option = "\"codes\"",
                               .text_option = "\"text\"",
+                              .limit_option = "--max-seconds",
                               .verbatim = true};
 }
 

@@ -10,14 +10,15 @@
 #include "cli/commands.h"
 #include "common/error.h"
 
-typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE } option_kind;
+/* A NAME is a whole number, or a word that is looked up later: then its integer is -1. */
+typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE, NAME } option_kind;
 
 typedef struct option_row {
     const char *name;
     char letter; /* of the short form, or 0 */
     option_kind kind;
     const char *argument; /* its name in the help; of a CHOICE, the words with | between them */
-    double low, high;     /* legal range of an INTEGER or NUMBER */
+    double low, high;     /* legal range of an INTEGER, NUMBER or NAME */
     unsigned commands;
     const char *help;
 } option_row;
@@ -56,9 +57,10 @@ static const option_row options[CLI_N_OPTIONS] = {
                      RUNS & ~(unsigned)CMD_QUANTIZE,
                      "weights in memory: as in the file, exact in twice the memory, rounded, or "
                      "quantised to 8 or 4 bits (default auto)"},
-    [CLI_SPEAKER] = {"--speaker", 0, INTEGER, "N", 0, 999999,
-                     CMD_SAY | CMD_TOKENIZE | CMD_VOICE_CREATE,
-                     "number of the speaker (default 0, or the saved voice's)"},
+    [CLI_SPEAKER] =
+        {"--speaker", 0, NAME, "N", 0, 999999, CMD_SAY | CMD_TOKENIZE | CMD_VOICE_CREATE,
+         "number of the speaker, or a name that the model's own files have (default 0, or "
+         "the saved voice's)"},
     [CLI_VOICE] = {"--voice", 0, TEXT, "NAME", 0, 0, CMD_SAY,
                    "speak in a voice of 'marvis voice create', or of such a .safetensors file"},
     [CLI_VOICE_LAYOUT] =
@@ -129,15 +131,15 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
                           "write up to N frames of 80 ms at a time; speech begins with one "
                           "(default 8)"},
-    [CLI_RETRIES] = {"--retries", 0, INTEGER, "N", 0, 100, CMD_SAY,
+    [CLI_RETRIES] = {"--retries", 0, INTEGER, "N", 0, 100, SPOKEN,
                      "times that a piece of the text that went wrong is spoken again (default 1)"},
     [CLI_TAIL_SECONDS] = {"--tail-seconds", 0, NUMBER, "S", 0, 60, CMD_SAY,
                           "each piece of a long text goes on from the one before, if that has up "
                           "to S seconds (default 16)"},
-    [CLI_SENTENCE_PAUSE] = {"--sentence-pause", 0, INTEGER, "MS", 0, 60000, CMD_SAY,
+    [CLI_SENTENCE_PAUSE] = {"--sentence-pause", 0, INTEGER, "MS", 0, 60000, SPOKEN,
                             "milliseconds of silence added between pieces that end with a sentence "
                             "(default 0)"},
-    [CLI_PARAGRAPH_PAUSE] = {"--paragraph-pause", 0, INTEGER, "MS", 0, 60000, CMD_SAY,
+    [CLI_PARAGRAPH_PAUSE] = {"--paragraph-pause", 0, INTEGER, "MS", 0, 60000, SPOKEN,
                              "milliseconds of silence added between paragraphs (default 400)"},
     [CLI_NO_GUARD] = {"--no-guard", 0, FLAG, NULL, 0, 0, SPOKEN,
                       "do not stop speech that repeats itself, falls silent for long or is far "
@@ -150,9 +152,9 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_DRY_RUN] = {"--dry-run", 0, FLAG, NULL, 0, 0, SPOKEN,
                      "print what would be spoken, and speak nothing"},
     [CLI_PLAY] =
-        {"--play", 0, FLAG, NULL, 0, 0, CMD_SAY,
+        {"--play", 0, FLAG, NULL, 0, 0, SPOKEN,
          "play the speech on the sound card, while it is made; with -o it is written, too"},
-    [CLI_DEVICE] = {"--device", 0, TEXT, "NAME", 0, 0, CMD_SAY,
+    [CLI_DEVICE] = {"--device", 0, TEXT, "NAME", 0, 0, SPOKEN,
                     "sound card to play on: its number or a part of its name (default: the "
                     "system's)"},
     [CLI_RESUME] = {"--resume", 0, FLAG, NULL, 0, 0, CMD_SAY,
@@ -357,7 +359,12 @@ static marvis_status parse_value(const option_row *row, const char *text, cli_va
     if (row->kind == FLAG) return MARVIS_OK;
     if (!text || !*text)
         return app_fail(err, MARVIS_ERR_CALL, "%s needs a value (%s)", row->name, row->argument);
-    if (row->kind == INTEGER || row->kind == NUMBER) return parse_number(row, text, value, err);
+    if (row->kind == NAME && !strchr("0123456789+-", text[0])) {
+        value->integer = -1;
+        return MARVIS_OK;
+    }
+    if (row->kind == INTEGER || row->kind == NUMBER || row->kind == NAME)
+        return parse_number(row, text, value, err);
     if (row->kind == CHOICE && !choice_has(row->argument, text))
         return app_fail(err, MARVIS_ERR_CALL, "%s %s: must be one of %s", row->name, text,
                         row->argument);

@@ -50,8 +50,8 @@ static double frame_seconds(const marvis_model *model) {
 }
 
 /* Before it is encoded, which takes a while. The library asks again, text and all. */
-static marvis_status check_length(const spoken_recording *r, const marvis_model *model,
-                                  int max_frames, marvis_error *err) {
+static marvis_status check_length(const spoken_recording *r, const char *limit_option,
+                                  const marvis_model *model, int max_frames, marvis_error *err) {
     double seconds = (double)r->recording.n_frames * frame_seconds(model);
     int room = marvis_model_max_positions(model) - max_frames - 1;
     if (seconds < SHORTEST_S)
@@ -61,10 +61,11 @@ static marvis_status check_length(const spoken_recording *r, const marvis_model 
                         r->path, seconds, SHORTEST_S);
     if (room < 0 || r->recording.n_frames > (size_t)room)
         return app_fail(err, MARVIS_ERR_TOO_LONG,
-                        "%s: %.1f s of speech; beside %.1f s to come (--max-seconds) at most %.1f "
-                        "s and the texts fit this model; cut it, 5 to 15 s are good",
+                        "%s: %.1f s of speech; beside %.1f s to come%s%s%s at most %.1f s and the "
+                        "texts fit this model; cut it, 5 to 15 s are good",
                         r->path, seconds, max_frames * frame_seconds(model),
-                        room * frame_seconds(model));
+                        limit_option ? " (" : "", limit_option ? limit_option : "",
+                        limit_option ? ")" : "", room * frame_seconds(model));
     return MARVIS_OK;
 }
 
@@ -87,7 +88,7 @@ static marvis_status encode(spoken_recording *r, const recording_source *source,
     if (status != MARVIS_OK) return recording_blame(r->path, status, err);
     r->recording.n_codebooks = n_codebooks;
     r->recording.n_frames = n / (size_t)marvis_model_frame_samples(model);
-    status = check_length(r, model, max_frames, err);
+    status = check_length(r, source->limit_option, model, max_frames, err);
     if (status == MARVIS_OK) {
         status = marvis_model_encode(model, pcm, n, rate, n_codebooks, &r->codes,
                                      &r->recording.n_frames, err);

@@ -11,7 +11,8 @@
 typedef struct recording_source {
     const char *audio, *codes, *text;
     const char *audio_option, *codes_option, *text_option;
-    bool verbatim; /* the words are not written out */
+    const char *limit_option; /* sets how much speech is to come; NULL: nothing does */
+    bool verbatim;            /* the words are not written out */
 } recording_source;
 
 typedef struct spoken_recording {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/model_facts.h"
 #include "cli/say.h"
 #include "cli/say_jobs.h"
 #include "cli/say_resume.h"
@@ -38,6 +39,8 @@ typedef struct say_job {
     say_voice voice;
     marvis_speech_settings speech_settings;
     marvis_speech_position position; /* with --resume, of the earlier call */
+    model_facts facts;
+    bool has_warned; /* of a script that the voice does not know */
     say_result result;
     progress progress;
 } say_job;
@@ -203,11 +206,16 @@ static marvis_status start_speech(say_job *job, marvis_error *err) {
     marvis_speech_settings settings;
     int64_t max_frames;
     marvis_status status = choose_settings(job, &max_frames, err);
+    if (status == MARVIS_OK) status = model_facts_read(&job->facts, model, err);
+    if (status == MARVIS_OK)
+        status = model_facts_speaker(&job->facts, job->call, &r->settings.speaker, err);
     if (status == MARVIS_OK)
         status = marvis_session_create(model, &r->settings, &job->session, err);
     if (status == MARVIS_OK)
         status = say_voice_set(&job->voice, job->call, model, &r->settings, job->session, err);
     if (status != MARVIS_OK) return status;
+    if (!job->voice.path && !cli_given(job->call, CLI_QUIET))
+        model_facts_warn_of_speaker(&job->facts, "--speaker", r->settings.speaker);
     speech_settings(job, max_frames, &settings);
     job->speech_settings = settings;
     status = marvis_speech_create(job->session, &settings, &job->speech, err);
@@ -242,7 +250,14 @@ static marvis_status note(say_job *job, double start, marvis_error *err) {
     marvis_speech_info info = {.struct_size = sizeof info};
     marvis_status status = MARVIS_OK;
     marvis_speech_info_get(job->speech, &info);
-    if (info.n_pieces > r->info.n_pieces) status = note_text(r, &info, err);
+    if (info.n_pieces > r->info.n_pieces) {
+        status = note_text(r, &info, err);
+        if (!job->has_warned && !cli_given(job->call, CLI_QUIET)) {
+            progress_clear(&job->progress);
+            job->has_warned =
+                model_facts_warn_of_script(&job->facts, info.text, info.text_len_bytes);
+        }
+    }
     r->info = info;
     r->timing = info.timing;
     r->n_frames = info.n_frames;
@@ -393,6 +408,7 @@ int say_run(const cli_call *call) {
     say_resume_close(&job.resume);
     out_file_discard(&job.stats);
     say_text_close(&job.text);
+    model_facts_free(&job.facts);
     free(job.result.text);
     return exit_status;
 }

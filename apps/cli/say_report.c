@@ -6,6 +6,7 @@
 
 #include "cli/json_text.h"
 #include "cli/say.h"
+#include "cli/say_json.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
@@ -29,17 +30,14 @@ static json_t *settings_json(const marvis_session_settings *s) {
                      json_short(s->eos_bias));
 }
 
-/* The pieces of the text: of this call, where it went on from an earlier one. */
-static json_t *pieces_json(const marvis_speech_info *info) {
+json_t *say_pieces_json(const marvis_speech_info *info) {
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "spoken", (json_int_t)info->n_pieces, "retries",
                      (json_int_t)info->n_retries, "runaway", (json_int_t)info->n_runaway, "cap",
                      (json_int_t)info->n_cap, "early", (json_int_t)info->n_early);
 }
 
-/* null where nothing was played. */
-static json_t *played_json(const say_result *r) {
-    const jitter_report *p = &r->played;
-    if (!r->plays) return json_null();
+json_t *say_played_json(bool plays, const jitter_report *p) {
+    if (!plays) return json_null();
     return json_pack("{s:f, s:i, s:f}", "seconds", p->played_s, "gaps", p->n_gaps, "gap_s",
                      p->gap_s);
 }
@@ -63,8 +61,8 @@ static json_t *result_json(const say_result *r) {
         r->timing.depth_s, "codec_s", r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu,
         "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
         settings_json(&r->settings), "voice", voice, "n_reused", r->timing.n_reused, "runaway",
-        marvis_runaway_text(r->info.runaway), "pieces", pieces_json(&r->info), "resumed",
-        r->resumed, "played", played_json(r));
+        marvis_runaway_text(r->info.runaway), "pieces", say_pieces_json(&r->info), "resumed",
+        r->resumed, "played", say_played_json(r->plays, &r->played));
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {
@@ -88,12 +86,16 @@ void say_print_summary(const say_result *r) {
             r->timing.first_pcm_s, marvis_stop_text(r->stop), (unsigned long long)r->settings.seed);
 }
 
-void say_print_warning(const say_result *r) {
-    const marvis_speech_info *info = &r->info;
-    if (r->played.n_gaps > 0)
+void say_warn_of_gaps(const jitter_report *played) {
+    if (played->n_gaps > 0)
         cli_complain("warning: the speech came more slowly than it plays: %d gap%s of %.1f s in "
                      "all; fewer --codebooks cost less",
-                     r->played.n_gaps, r->played.n_gaps == 1 ? "" : "s", r->played.gap_s);
+                     played->n_gaps, played->n_gaps == 1 ? "" : "s", played->gap_s);
+}
+
+void say_print_warning(const say_result *r) {
+    const marvis_speech_info *info = &r->info;
+    say_warn_of_gaps(&r->played);
     if (info->n_pieces > 1 && info->n_runaway + info->n_cap + info->n_early > 0)
         cli_complain("warning: of %lld pieces of the text, %lld did not end by themselves and %lld "
                      "ended far too early; try another --seed",

@@ -114,12 +114,20 @@ static bool read_position(say_resume *r, marvis_speech_position *p) {
 /* The samples behind the position are those of a piece that was not completed. */
 static marvis_status open_partial(say_resume *r, int64_t n_samples, marvis_error *err) {
     struct stat st;
-    off_t size = (off_t)n_samples * 4;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    off_t size = n_samples > INT64_MAX / 4 ? 0 : (off_t)n_samples * 4;
     r->fd = open(r->partial, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (r->fd < 0 || fstat(r->fd, &st) != 0)
         return app_fail(err, MARVIS_ERR_IO, "%s: cannot be opened: %s", r->partial,
                         strerror(errno));
-    if (st.st_size < size)
+    if (fcntl(r->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
+        close(r->fd); /* and it is not ours to remove */
+        r->fd = -1;
+        return app_fail(err, MARVIS_ERR_IO,
+                        "%s: another marvis is writing it; wait for that one, or end it",
+                        r->partial);
+    }
+    if (n_samples > INT64_MAX / 4 || st.st_size < size)
         return app_fail(err, MARVIS_ERR_INPUT,
                         "%s: holds less than %s says; remove both to begin anew", r->partial,
                         r->state);

@@ -37,7 +37,8 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
                         n_codebooks, marvis_model_n_codebooks(model));
     marvis_session_settings_init(settings, model);
     set_sampling(call, settings);
-    settings->speaker = cli_integer(call, CLI_SPEAKER, 0);
+    if (cli_integer(call, CLI_SPEAKER, 0) > 0) /* a name is looked up later */
+        settings->speaker = cli_integer(call, CLI_SPEAKER, 0);
     settings->seed = (uint64_t)(cli_given(call, CLI_SEED) ? call->values[CLI_SEED].integer
                                                           : platform_random_seed());
     if (n_codebooks) settings->n_codebooks = n_codebooks;

@@ -15,6 +15,7 @@ static recording_source source_of(const cli_call *call) {
                               .audio_option = "--voice-audio",
                               .codes_option = "--voice-codes",
                               .text_option = "--voice-text",
+                              .limit_option = "--max-seconds",
                               .verbatim = cli_given(call, CLI_NO_NORMALIZE)};
 }
 

@@ -2,10 +2,12 @@
 #include "cli/support.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/error.h"
 #include "common/platform.h"
@@ -46,9 +48,16 @@ int cli_fail(const marvis_error *err, bool input) {
     return CLI_FAILED;
 }
 
+/* Whether what reads our standard output has gone, as head does when it has seen enough. */
+static bool reader_has_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 int cli_close_stdout(int status) {
-    bool failed = ferror(stdout) != 0;
+    bool gone = reader_has_gone(), failed = ferror(stdout) != 0;
     int error = fclose(stdout) != 0 ? errno : 0;
+    if (error == EPIPE || (failed && gone)) return status;
     if ((error || failed) && status == CLI_DONE) {
         cli_complain("standard output: cannot be written%s%s", error ? ": " : "",
                      error ? strerror(error) : "");
@@ -134,7 +143,16 @@ marvis_status cli_load(const cli_call *call, const char *path, unsigned needs, c
     double start = platform_seconds();
     marvis_status status = MARVIS_OK;
     *loaded = (cli_loaded){0};
-    if (!path) {
+    if (!path && cli_given(call, CLI_CONFIG)) {
+        status = app_fail(
+            err, MARVIS_ERR_CALL,
+            "--config without %s: the built-in voice has its own; name the model that "
+            "%.200s belongs to",
+            call->command->positionals[0] && strcmp(call->command->positionals[0], "MODEL") == 0
+                ? "MODEL"
+                : "--model",
+            cli_text(call, CLI_CONFIG));
+    } else if (!path) {
         status = find_builtin(&builtin, err);
         path = builtin;
     }

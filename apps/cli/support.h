@@ -20,7 +20,7 @@ __attribute__((format(printf, 1, 2))) void cli_complain(const char *format, ...)
 int cli_fail(const marvis_error *err, bool input);
 
 /* Closes standard output; returns `status`, or CLI_FAILED with a complaint when it could not be
- * written. */
+ * written. A reader that has seen enough is no failure. */
 int cli_close_stdout(int status);
 
 typedef struct cli_loaded {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/model_facts.h"
 #include "cli/recording.h"
 #include "cli/support.h"
 #include "cli/voice_store.h"
 #include "common/error.h"
+#include "common/out_file.h"
 #include "common/platform.h"
 #include "common/user_data.h"
 
@@ -18,6 +20,7 @@ typedef struct create_job {
     cli_loaded loaded;
     spoken_recording recording;
     marvis_voice *voice;
+    int speaker;
 } create_job;
 
 /* The last part of a path, without the slashes at its end; on the heap. */
@@ -68,6 +71,11 @@ static marvis_status load(create_job *job, marvis_error *err) {
     marvis_status status = cli_load(call, cli_text(call, CLI_MODEL),
                                     CLI_NEEDS_CODEC | CLI_NEEDS_TOKENIZER, &job->loaded, err);
     if (status != MARVIS_OK) return status;
+    model_facts facts;
+    status = model_facts_read(&facts, job->loaded.model, err);
+    if (status == MARVIS_OK) status = model_facts_speaker(&facts, call, &job->speaker, err);
+    model_facts_free(&facts);
+    if (status != MARVIS_OK) return status;
     marvis_session_settings_init(&settings, job->loaded.model);
     return recording_read(&job->recording, &job->source, job->loaded.model, settings.n_codebooks,
                           settings.max_frames, err);
@@ -89,7 +97,7 @@ static marvis_status create(create_job *job, marvis_error *err) {
         settings.source = source;
         settings.date = date;
         settings.model = model;
-        settings.speaker = cli_integer(call, CLI_SPEAKER, 0);
+        settings.speaker = job->speaker;
         status = marvis_voice_create(job->loaded.model, &job->recording.recording, &settings,
                                      &job->voice, err);
         if (status != MARVIS_OK) status = recording_blame(job->recording.path, status, err);
@@ -100,7 +108,9 @@ static marvis_status create(create_job *job, marvis_error *err) {
     return status;
 }
 
-static marvis_status save(create_job *job, marvis_error *err) {
+/* The folder that the voice will lie in is there and can be written: this is found out before the
+ * recording is encoded. */
+static marvis_status prepare_folder(const create_job *job, marvis_error *err) {
     char *folder;
     marvis_status status = MARVIS_OK;
     if (!voice_store_is_file(job->call->positionals[0])) {
@@ -110,10 +120,13 @@ static marvis_status save(create_job *job, marvis_error *err) {
             free(folder);
         }
     }
-    if (status != MARVIS_OK) return status;
+    return status == MARVIS_OK ? out_file_probe(job->path, err) : status;
+}
+
+static marvis_status save(create_job *job, marvis_error *err) {
     /* Signals wait until the library's temporary file is gone. */
     cli_block_signals(true);
-    status = marvis_voice_save(job->voice, job->path, err);
+    marvis_status status = marvis_voice_save(job->voice, job->path, err);
     cli_block_signals(false);
     return status;
 }
@@ -122,8 +135,11 @@ int voice_create_run(const cli_call *call) {
     create_job job = {.call = call};
     marvis_error err;
     int exit_status = CLI_DONE;
-    if (check_call(&job, &err) != MARVIS_OK || load(&job, &err) != MARVIS_OK ||
-        create(&job, &err) != MARVIS_OK)
+    if (check_call(&job, &err) != MARVIS_OK)
+        exit_status = cli_fail(&err, true);
+    else if (prepare_folder(&job, &err) != MARVIS_OK)
+        exit_status = cli_fail(&err, false);
+    else if (load(&job, &err) != MARVIS_OK || create(&job, &err) != MARVIS_OK)
         exit_status = cli_fail(&err, true);
     else if (save(&job, &err) != MARVIS_OK)
         exit_status = cli_fail(&err, false);

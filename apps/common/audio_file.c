@@ -273,6 +273,22 @@ marvis_status audio_writer_finish(audio_writer *w, marvis_error *err) {
     return out_file_commit(&w->file, err);
 }
 
+marvis_status audio_writer_keep(audio_writer *w, marvis_error *err) {
+    marvis_status status = MARVIS_OK;
+    int64_t header = w->format == AUDIO_WAV ? WAV_HEADER_BYTES : 0;
+    int64_t sample = w->format == AUDIO_F32 ? 4 : format_sndfile(w->format) ? 1 : 2;
+    if (w->encoder) sf_close(w->encoder); /* what it cannot write any more is missing at the end */
+    w->encoder = NULL;
+    w->file.size -= w->file.size > header ? (w->file.size - header) % sample : 0;
+    if (!w->file.temp || w->file.size <= header || ftruncate(w->file.fd, (off_t)w->file.size) != 0)
+        status = app_fail(err, MARVIS_ERR_IO, "%s: there is nothing to keep", w->file.name);
+    else if (w->format == AUDIO_WAV)
+        status = wav_finish(w, err);
+    if (status == MARVIS_OK) return out_file_commit(&w->file, err);
+    out_file_discard(&w->file);
+    return status;
+}
+
 void audio_writer_destroy(audio_writer **writer) {
     audio_writer *w = *writer;
     if (!w) return;

@@ -2,6 +2,7 @@
 #include "engine/describe.h"
 
 #include "base/memory.h"
+#include "engine/session.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -58,6 +59,39 @@ static void count_types(const mv_csm *csm, size_t *values) {
         values[csm->heads[i].type] += csm->heads[i].n_rows * csm->heads[i].n_cols;
 }
 
+/* Speakers that the model was trained with and languages that it speaks, as its config.json
+ * declares them (docs/MODEL.md); what is no such declaration is left aside. */
+static void describe_voices(const json_t *config, json_t *o, bool *ok) {
+    const json_t *declared = json_object_get(config, "speakers"), *item;
+    json_t *speakers = json_array(), *languages = json_array();
+    size_t i;
+    *ok = *ok && speakers && languages;
+    json_array_foreach(declared, i, item) {
+        const json_t *number = json_object_get(item, "number");
+        const char *name = json_string_value(json_object_get(item, "name"));
+        const char *about = json_string_value(json_object_get(item, "about"));
+        json_int_t n = json_integer_value(number);
+        if (!json_is_integer(number) || n < 0 || n > MV_MAX_SPEAKER || !name || !*name) continue;
+        json_t *speaker = json_object();
+        put(speaker, "number", json_integer(n), ok);
+        put(speaker, "name", text(name), ok);
+        if (about) put(speaker, "about", text(about), ok);
+        if (json_array_append_new(speakers, speaker) != 0) *ok = false;
+    }
+    json_array_foreach(json_object_get(config, "languages"), i,
+                       item) if (json_is_string(item) &&
+                                 json_array_append_new(languages, text(json_string_value(item))) !=
+                                     0) *ok = false;
+    if (json_array_size(speakers))
+        put(o, "speakers", speakers, ok);
+    else
+        json_decref(speakers);
+    if (json_array_size(languages))
+        put(o, "languages", languages, ok);
+    else
+        json_decref(languages);
+}
+
 static json_t *describe_csm(const marvis_model *model, bool *ok) {
     const mv_csm_config *c = &model->csm.config;
     json_t *o = json_object();
@@ -88,6 +122,7 @@ static json_t *describe_csm(const marvis_model *model, bool *ok) {
     put(o, "codebooks", json_integer(c->n_codebooks), ok);
     put(o, "backbone", describe_tower(&c->backbone, ok), ok);
     put(o, "depth_decoder", describe_tower(&c->depth, ok), ok);
+    describe_voices(c->json, o, ok);
     marvis_session_settings settings;
     marvis_session_settings_init(&settings, model);
     json_t *sampling = json_object();

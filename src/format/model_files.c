@@ -8,6 +8,7 @@
 #include "format/hub_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_index(const char *name) { return mv_ends_with(name, ".index.json"); }
@@ -104,6 +105,23 @@ marvis_status mv_in_folder(const char *folder, mv_choose choose, char **path, ma
     return status;
 }
 
+/* "model-00001-of-00004.safetensors" alone is no model: the numbers are found from the end. */
+static marvis_status refuse_shard(const char *path, marvis_error *err) {
+    static const char shape[] = "-00000-of-00000.safetensors";
+    size_t n = strlen(path), n_shape = sizeof shape - 1;
+    const char *tail = path + (n > n_shape ? n - n_shape : 0);
+    for (size_t i = 0; i < n_shape; i++)
+        if (n <= n_shape ||
+            (shape[i] == '0' ? tail[i] < '0' || tail[i] > '9' : tail[i] != shape[i]))
+            return MARVIS_OK;
+    long shard = strtol(tail + 1, NULL, 10), n_shards = strtol(tail + 10, NULL, 10);
+    if (n_shards < 2) return MARVIS_OK;
+    return mv_fail(
+        err, MARVIS_ERR_NOT_FOUND,
+        "%s: one file of several, number %ld of %ld: name the folder, or its .index.json", path,
+        shard, n_shards);
+}
+
 /* The folder and, when `path` is itself a file, the weights. */
 static marvis_status resolve(const char *path, const char *cache, char **folder, char **weights,
                              marvis_error *err) {
@@ -116,6 +134,7 @@ static marvis_status resolve(const char *path, const char *cache, char **folder,
                 "%s: not a model's weights; expected a folder, a .safetensors file or its "
                 ".index.json",
                 path);
+        MV_TRY(refuse_shard(path, err));
         *folder = mv_path_dir(path);
         *weights = mv_strdup(path);
         if (!*weights) return mv_fail_memory(err, strlen(path), "a path");

@@ -116,6 +116,14 @@ works '--voices' dialogue play.txt --model "$m" --seed 1 -o e.wav --stats e.json
     --voices Anna=anna.safetensors
 is '--voices: spoken in it' $((2 + 3 + ${#words} + 1 + 24 + 25)) \
     "$(sed -n 's/.*"n_prompt": \(.*\),/\1/p' e.json | head -1)"
+works '--voices in context' dialogue play.txt --model "$m" --seed 1 -o e2.wav --stats e.json \
+    --voices Anna=anna.safetensors --voice-layout context
+is '--voices in context: the first comes from its snapshot' $((2 + 3 + ${#words} + 25 + 1)) \
+    "$(sed -n 's/.*"n_reused": \(.*\),/\1/p' e.json | head -1)"
+works '--voices in context, under another number' dialogue play.txt --model "$m" --seed 1 -o e3.wav \
+    --stats e.json --voices Anna=anna.safetensors --voice-layout context --speakers Anna=1,Bert=0
+is '--voices in context, under another number: computed' 2 \
+    "$(sed -n 's/.*"n_reused": \(.*\),/\1/p' e.json | head -1)"
 echo '{"voices": {"A": {"voice": "../anna.safetensors"}}, "turns": [{"speaker": "A", "text": "Hm."}]}' \
     > scripts/saved.json
 works 'a saved voice in a script, beside it' dialogue scripts/saved.json --model "$m" --seed 1 -o f.wav
@@ -129,7 +137,8 @@ while [ $i -lt 80 ]; do
     echo 'B: two'
     i=$((i + 1))
 done > long.txt
-works 'a long dialogue' dialogue long.txt --model "$m" --seed 1 -o g.wav --stats g.json
+# Without the guard each turn may take all of the 90 s.
+works 'a long dialogue' dialogue long.txt --model "$m" --seed 1 -o g.wav --stats g.json --no-guard
 is 'a long dialogue: all of it is spoken' $((160 * 9600 + 159 * 6000)) \
     "$("$tool" audio g.wav | cut -d ' ' -f 4)"
 is 'a long dialogue: no prompt beyond what fits' '' "$(sed -n 's/.*"n_prompt": \(.*\),/\1/p' g.json |
@@ -144,12 +153,44 @@ for letter in a b c d e f g h i j; do
     echo "B: $letter$letter$letter"
 done > short.txt
 works 'a narrow window behind a voice' dialogue short.txt --model "$m" --seed 1 -o g.wav --stats g.json \
-    --max-seconds 150 --voices A=anna.safetensors --voice-layout context
+    --max-seconds 150 --no-guard --voices A=anna.safetensors --voice-layout context
 is 'a narrow window: the prompts' '80 94 108 122 136 150 164 122 136 150 164 122 ' \
     "$(sed -n 's/.*"n_prompt": \(.*\),/\1/p' g.json | head -12 | tr '\n' ' ')"
 is 'a narrow window: the voice stays, and is not computed again' '76 76 76 76 ' \
     "$(grep '^ \{6\}"n_[rd]' g.json | paste - - | awk '$4 != "0," {print $2 + 0}' | tr '\n' ' ')"
 rm -f g.wav long.txt short.txt
+
+# ---- long turns ---------------------------------------------------------------------------------
+# A turn longer than the model, and one of more than --max-seconds: pieces, all of them spoken.
+{
+    printf 'A: hm\nB: '
+    i=0
+    while [ $i -lt 100 ]; do
+        printf 'ten letters, '
+        i=$((i + 1))
+    done
+    printf 'and so on.\nA: Yes.\n'
+} > wordy.txt
+works 'a turn longer than the model' dialogue wordy.txt --model "$m" --seed 1 -o g.wav --stats g.json \
+    --retries 0
+pieces=$(sed -n 's/^ *"spoken": \(.*\),/\1/p' g.json | sed -n 2p)
+is 'a turn longer than the model: pieces' yes "$([ "$pieces" -ge 6 ] && echo yes)"
+is 'a turn longer than the model: all are spoken' $(((pieces + 2) * 9600 + 2 * 6000)) \
+    "$("$tool" audio g.wav | cut -d ' ' -f 4)"
+is 'a turn longer than the model: its pieces are turns, and the oldest had to go' yes \
+    "$([ "$("$tool" json g.json n_dropped)" -gt 2 ] && echo yes)"
+works 'the same again' dialogue wordy.txt --model "$m" --seed 1 -o g2.wav --retries 0 --chunk-frames 3
+same 'any chunks' g.wav g2.wav
+echo 'A: This is one sentence of it. This is another sentence. And here is a third one.' > three.txt
+works 'one piece' dialogue three.txt --model "$m" --seed 1 -o g.wav --stats g.json --retries 0
+is 'one piece: told' 1 "$(sed -n 's/^ *"spoken": \(.*\),/\1/p' g.json)"
+works 'pieces as --max-seconds wants them' dialogue three.txt --model "$m" --seed 1 -o g.wav \
+    --stats g.json --max-seconds 5 --retries 0
+is 'pieces as --max-seconds wants them: three' 3 "$(sed -n 's/^ *"spoken": \(.*\),/\1/p' g.json)"
+works 'a pause between them' dialogue three.txt --model "$m" --seed 1 -o g.wav \
+    --max-seconds 5 --retries 0 --sentence-pause 100
+is 'a pause between them: length' $((3 * 9600 + 2 * 2400)) "$("$tool" audio g.wav | cut -d ' ' -f 4)"
+rm -f wordy.txt three.txt g.wav g2.wav
 
 # ---- what ends otherwise ------------------------------------------------------------------------
 run "$marvis" dialogue play.txt --model "$models/endless" --seed 1 -o h.wav --max-seconds 0.8
@@ -226,6 +267,13 @@ works 'a voice of another model' voice create "$work/other.safetensors" --model 
 fails 2 'play.txt: the voice of Bert: other.safetensors: this voice was made for another model' \
     dialogue play.txt --model "$m" -o x.wav --voices Bert=other.safetensors
 rm other.safetensors
+fails 2 '--device without --play' dialogue play.txt -o x.wav --device 0
+fails 2 '--format is of a file' dialogue play.txt --play --format wav
+# What the libraries under PortAudio leave behind is not ours.
+leaks=${ASAN_OPTIONS-}
+export ASAN_OPTIONS=detect_leaks=0
+fails 2 'sound' dialogue play.txt --model "$m" --play --device 'no such card'
+if [ -n "$leaks" ]; then ASAN_OPTIONS=$leaks; else unset ASAN_OPTIONS; fi
 fails 2 'must be 0 to 60' dialogue play.txt -o x.wav --turn-pause 61
 
 # ---- wrong scripts ------------------------------------------------------------------------------
@@ -293,14 +341,43 @@ script_fails 'the voice of A: "text" without "audio"' \
 "$tool" tensors high.safetensors codes:I32:32x25:16 || exit 1
 echo '{"turns": [{"speaker": "A", "text": "b"}, {"speaker": "B", "text": "hm", "codes": "high.safetensors"}]}' \
     > high.json
-fails 2 'high.json: turn 2 (B): turn 2 of the context: frame 0, codebook 0: code 16' dialogue high.json \
-    --model "$m" -o x.wav
-{
-    printf 'A: hm\nB: '
-    i=0
-    while [ $i -lt 100 ]; do
-        printf 'ten letters '
-        i=$((i + 1))
-    done
-} > wordy.txt
-fails 2 'wordy.txt: line 2 (B): the prompt takes' dialogue wordy.txt --model "$m" -o x.wav
+# The turns before one that fails are kept.
+for extension in wav flac; do
+    run "$marvis" dialogue high.json --model "$m" -o x.$extension --stats x.json --seed 1
+    is "a late failure, $extension: status" 2 "$status"
+    is "a late failure, $extension: why, and where the rest is" 1 \
+        "$(grep -c "^marvis: high.json: turn 2 (B): turn 2 of the context: frame 0, codebook 0: code 16 .*; x.$extension holds what was spoken before$" "$temp/err")"
+    is "a late failure, $extension: one line" 1 "$(wc -l < "$temp/err" | tr -d ' ')"
+    is "a late failure, $extension: the turn before" "$extension 24000 1 9600" \
+        "$("$tool" audio x.$extension)"
+    is "a late failure, $extension: the statistics" 1 "$(grep -c '"stop": "eos"' x.json)"
+    is "a late failure, $extension: and why" 1 "$(grep -c '"error": "high.json: turn 2 (B)' x.json)"
+    rm -f x.$extension x.json
+done
+run "$marvis" dialogue high.json --model "$m" -o - --format raw --seed 1
+is 'a late failure, down a pipe: status' 2 "$status"
+is 'a late failure, down a pipe: the turn before' $((2 * 9600)) "$(wc -c < "$temp/out" | tr -d ' ')"
+is 'a late failure, down a pipe: told' 1 "$(grep -c 'standard output holds what' "$temp/err")"
+echo '{"turns": [{"speaker": "B", "text": "hm", "codes": "high.safetensors"}, {"speaker": "A", "text": "b"}]}' \
+    > first.json
+fails 2 'first.json: turn 1 (B): turn 1 of the context' dialogue first.json --model "$m" -o x.wav
+# A disk that is full in the third turn of 0.4 s: what fits is kept (see errors.sh).
+for extension in wav raw flac; do
+    (
+        ulimit -f 64
+        "$marvis" dialogue play.txt --model "$models/endless" -o x.$extension --seed 1 \
+            --temperature 50 --no-guard --max-seconds 2 --quiet 2> "$temp/err"
+        echo $? > "$temp/status"
+    )
+    is "a full disk, $extension: status" 1 "$(cat "$temp/status")"
+    is "a full disk, $extension: told" 1 "$(grep -c \
+        "^marvis: play.txt: line [0-9] ([A-Z][a-z]*): x.$extension: cannot be written: .*; x.$extension holds what was spoken before$" "$temp/err")"
+    if [ $extension = raw ]; then
+        n=$(($(wc -c < x.raw) / 2))
+    else
+        n=$("$tool" audio x.$extension | cut -d ' ' -f 4)
+    fi
+    is "a full disk, $extension: what fits is kept" yes "$([ "$n" -gt 12000 ] && echo yes)"
+    is "a full disk, $extension: nothing else is left" '' "$(listing | grep 'part$')"
+    rm -f x.$extension
+done

@@ -60,7 +60,6 @@ fails 2 'empty.txt'               say --model "$m" -o x.wav -f empty.txt
 fails 2 'blank.txt'               say --model "$m" -o x.wav -f blank.txt
 fails 2 'missing.txt'             say --model "$m" -o x.wav -f missing.txt
 fails 2 'folder'                  say --model "$m" -o x.wav -f folder
-fails 2 '1 MiB'                   say --dry-run -f huge.txt
 fails 2 'give one of them'        say --model "$m" -o x.wav -f words.txt hi
 fails 2 'standard input comes once' say --model "$m" -o x.wav --resume -
 fails 2 'ordinary file'           say --model "$m" -o - --resume hi
@@ -160,6 +159,21 @@ listing_before=$(listing)
 status=$(cat "$temp/status")
 verify_failure 'closed pipe' 1 'standard output'
 
+# A reader that had enough, as head has, before anything was written: no failure of ours.
+mkfifo gone
+for call in 'help say' 'help' 'say --help' "info $m" 'voice list' '--version'; do
+    : < gone &
+    reader=$!
+    exec 3> gone
+    wait $reader
+    # shellcheck disable=SC2086
+    "$marvis" $call >&3 2> "$temp/err"
+    is "$call, to nobody: status" 0 $?
+    exec 3>&-
+    is "$call, to nobody: silence" '' "$(cat "$temp/err")"
+done
+rm gone
+
 # A full disk, played by a limit on the size of files (in units of 512 or 1024 bytes).
 for extension in wav raw flac opus mp3; do
     (
@@ -209,8 +223,16 @@ fails 2 'words.txt'           say --model "$m" --tokenizer words.txt hi -o x.wav
 fails 2 'gone.json'           say --model "$m" --config gone.json hi -o x.wav
 fails 2 'no-such-model'       info no-such-model
 fails 2 'junk.safetensors'    info --json junk.safetensors
-fails 2 'MODEL is missing'    tokenize
-fails 2 'TEXT is missing'     tokenize "$m"
+fails 2 'TEXT is missing'     tokenize
+fails 2 'TEXT is missing behind' tokenize "$m"
+fails 2 '--config without --model' say --config csm-1b hi -o x.wav
+echo 'A: hm' > script.txt
+fails 2 '--config without --model' dialogue --config csm-1b script.txt -o x.wav
+fails 2 '--speaker anna: this model has no names for its speakers' say --model "$m" --speaker anna hi -o x.wav
+fails 2 '--speaker 1x: not a whole number' say --model no-such-model --speaker 1x hi -o x.wav
+fails 2 '--speaker -1: must be 0 to 999999' say --model no-such-model --speaker -1 hi -o x.wav
+fails 2 '--config without MODEL' info --config csm-1b
+fails 2 '--config without MODEL' tokenize --config csm-1b hi
 fails 2 'no-such-model'       tokenize no-such-model hi
 fails 2 'okenizer'            tokenize notokenizer hi
 

@@ -107,7 +107,20 @@ if [ -s cut.wav.resume ]; then
     cp cut.wav.resume kept.resume
     echo '{"what": 3' > cut.wav.resume
     go_on 'cut.wav.resume: damaged' -f long.txt --seed 3
+    # Numbers beyond any file, and a second call while the first is at work.
+    sed 's/"samples":[0-9]*/"samples":4611686018427387904/' kept.resume > cut.wav.resume
+    go_on 'holds less than' -f long.txt --seed 3
     mv kept.resume cut.wav.resume
+    mkfifo held
+    "$tool" lock cut.wav.partial < held > ready &
+    pid=$!
+    exec 3> held
+    while [ ! -s ready ]; do :; done
+    fails 1 'cut.wav.partial: another marvis is writing it' say --model "$models/endless" \
+        --temperature 50 --codebooks 2 --retries 0 -o cut.wav --resume -f long.txt --seed 3
+    exec 3>&-
+    wait $pid
+    rm -f held ready
     r cut.wav --resume -f long.txt
     same 'refused, and then gone on with' cut.wav whole.wav
 else

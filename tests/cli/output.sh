@@ -166,6 +166,9 @@ works 'tokenize' tokenize "$m" hi
 is 'tokenize: ids' '[256, 91, 48, 93, 104, 105, 257]' "$(cat "$temp/out")"
 works 'tokenize a speaker' tokenize --speaker 12 "$m" hi
 is 'tokenize a speaker: ids' '[256, 91, 49, 50, 93, 104, 105, 257]' "$(cat "$temp/out")"
+works 'tokenize for the built-in voice' tokenize hi
+is 'tokenize for the built-in voice: ids' '[256, 91, 48, 93, 104, 105, 257]' "$(cat "$temp/out")"
+works 'tokenize standard input for it' tokenize - < /dev/null
 works 'tokenize nothing' tokenize "$m" ''
 is 'tokenize nothing: ids' '[256, 91, 48, 93, 257]' "$(cat "$temp/out")"
 works 'text that begins with a dash' tokenize "$m" -- -1
@@ -320,6 +323,42 @@ if [ -d "$root/models/builtin" ]; then
     works 'the built-in voice: one thread' say --model "$root/models/builtin" -q --seed 1 \
         --max-seconds 2 -o voice1.wav --threads 1 'Hello there.'
     same 'the built-in voice: the same with one thread' voice.wav voice1.wav
+    v=$root/models/builtin
+    works 'the built-in voice: info' info "$v"
+    is 'the built-in voice: info has its speakers' 'rms slt awb ' \
+        "$(sed -n 's/^ *name  *\([a-z]*\)$/\1/p' "$temp/out" | tr '\n' ' ')"
+    is 'the built-in voice: info has its language' en "$(sed -n 's/^ *languages  *//p' "$temp/out")"
+    hear() { # FILE ARGUMENT...
+        file=$1
+        shift
+        works "the built-in voice: $*" say --model "$v" --seed 1 --max-seconds 1 --retries 0 -q -o "$file" "$@"
+    }
+    hear one.wav --speaker 1 'Hello.'
+    hear slt.wav --speaker slt 'Hello.'
+    same 'a speaker by name' one.wav slt.wav
+    works 'tokenize for a name' tokenize --speaker awb "$v" hi
+    is 'tokenize for a name: its number' '[256, 91, 50, 93, 104, 105, 257]' "$(cat "$temp/out")"
+    hear other.wav --speaker 99 'Hello.'
+    warns() { # NAME WORDS ARGUMENT...
+        name=$1
+        words=$2
+        shift 2
+        run "$marvis" "$@" --model "$v" --seed 1 --max-seconds 1 --retries 0 -o w.wav
+        is "$name: done" 0 "$status"
+        is "$name: one line" 1 "$(grep -v 'cut off' "$temp/err" | wc -l | tr -d ' ')"
+        is "$name: what" 1 "$(grep -cF "marvis: warning: $words" "$temp/err")"
+    }
+    warns 'a number that nobody has' '--speaker 99: this model'"'"'s speakers are 0 (rms), 1 (slt), 2 (awb)' \
+        say --speaker 99 'Hello.'
+    warns 'another script' 'nothing in "你好" can be spoken in this voice, which knows English only' say '你好'
+    warns 'another script in part' '3 of the 5 letters in "a мир b" cannot be spoken' say 'a мир b'
+    hear latin.wav 'Café.'
+    printf 'A: Hm.\nB: Hm.\nC: Hm.\nD: Hm.\n' > four.txt
+    warns 'a fourth speaker' "D 3: this model's speakers are" dialogue four.txt
+    printf 'A: 你好\n' > hello.txt
+    warns 'a turn in another script' 'nothing in "你好"' dialogue hello.txt
+    fails 2 "--speaker anna: this model's speakers are 0 (rms), 1 (slt), 2 (awb)" \
+        say --model "$v" --speaker anna hi -o x.wav
 else
     skip 'no built-in voice in the repository'
 fi
@@ -337,6 +376,21 @@ is 'normalize a file: the words' 'It is five percent.' "$(cat "$temp/out")"
 is 'normalize standard input' 'It is five percent.' "$("$marvis" normalize - < five.txt)"
 works 'say speaks the words' say --model "$m" -o n.wav --stats stats.json -f five.txt
 is 'say speaks the words: statistics' 'It is five percent.' "$(stat_of text)"
+# Of any size: blocks that end with a paragraph, each written out as the whole would be.
+awk 'BEGIN { for (i = 0; i < 30000; i++) printf "It was %d%% on day %d,\nor\nso.\r\n\r\n", i % 90, i }' > big.txt
+works 'a dry run of two mebibytes' say --dry-run -f big.txt
+is 'a dry run of two mebibytes: all of it' 30000 "$(grep -c '^It was .* percent on day .*, or so.$' \
+    "$temp/out")"
+is 'a dry run of two mebibytes: its paragraphs' 29999 "$(grep -c '^$' "$temp/out")"
+is 'normalize of a pipe of two mebibytes: the same' '' "$(cat big.txt | "$marvis" normalize - |
+    cmp - "$temp/out" 2>&1)"
+works 'a dry run, as it is' say --dry-run --no-normalize -f big.txt
+is 'a dry run, as it is: all but the last line end' $(($(wc -c < big.txt) - 3)) \
+    "$(wc -c < "$temp/out" | tr -d ' ')"
+tr '\r\n' '  ' < big.txt > line.txt
+works 'a dry run of one long line' say --dry-run -f line.txt
+is 'a dry run of one long line: all of it' 30000 "$(grep -o 'percent on day' "$temp/out" | wc -l | tr -d ' ')"
+rm -f big.txt line.txt
 works 'say --no-normalize' say --model "$m" -o n.wav --stats stats.json --no-normalize -f five.txt
 is 'say --no-normalize: statistics' 'It is 5%.' "$(stat_of text)"
 odd=$(printf 'sp\377y.wav')

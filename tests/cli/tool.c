@@ -1,6 +1,7 @@
 /* tool.c - what the tests of the program need beside the shell: model folders whose speech is
  * known, tensor files, a look into audio, tensor and JSON files, and a program start with Ctrl-C
  * enabled, or pressed. */
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <sndfile.h>
@@ -246,6 +247,20 @@ static int run_interrupted(char **argv) {
     return die("cannot run", argv[0]);
 }
 
+/* ---- lock FILE: until standard input ends; says so when it has it ------------------------------- */
+
+static int hold_lock(const char *path) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char byte;
+    int fd = open(path, O_RDWR);
+    if (fd < 0 || fcntl(fd, F_SETLK, &lock) != 0) return die("cannot lock", path);
+    puts("ready");
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+    }
+    return close(fd);
+}
+
 int main(int argc, char **argv) {
     const char *mode = argc > 2 ? argv[1] : "";
     if (strcmp(mode, "model") == 0 && argc == 4) return make_model(argv[2], atoi(argv[3]));
@@ -256,8 +271,9 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "samples") == 0) return print_samples(argv[2]);
     if (strcmp(mode, "json") == 0 && argc == 4) return print_json(argv[2], argv[3]);
     if (strcmp(mode, "interruptible") == 0) return run_interruptible(argv + 2);
+    if (strcmp(mode, "lock") == 0) return hold_lock(argv[2]);
     if (strcmp(mode, "interrupted") == 0) return run_interrupted(argv + 2);
     fprintf(stderr, "usage: tool model|tensors|decoder-only|shape|audio|samples|json|interruptible|"
-                    "interrupted ...\n");
+                    "interrupted|lock ...\n");
     return 2;
 }

@@ -112,6 +112,8 @@ works 'another speaker' say --model "$m" --voice anna --voice-layout context --s
     --stats a.json --seed 1 'Hello.'
 is 'another speaker: no snapshot' 2 "$("$tool" json a.json n_reused)"
 works 'say --voice FILE' say --model "$m" --voice here.safetensors -o a.wav --seed 1 'Hello.'
+fails 2 "voice create 'here.safetensors' --force --audio 'zeros.safetensors' --text" \
+    say --model "$models/endless" --voice here.safetensors -o x.wav hi
 fails 2 'here.safetensors: this voice was made for another model (m): create it again' \
     say --model "$models/endless" --voice here.safetensors -o x.wav hi
 fails 2 'ref.wav' say --model "$m" --voice ref.wav -o x.wav hi
@@ -130,6 +132,14 @@ is 'remove: it is gone' no "$([ -e "$kept/anna.safetensors" ] && echo yes || ech
 fails 2 'zeros.safetensors: not a saved voice' voice remove zeros.safetensors
 works 'remove: a file' voice remove here.safetensors
 is 'remove: the file is gone' no "$([ -e here.safetensors ] && echo yes || echo no)"
+
+# ---- wrong folders ------------------------------------------------------------------------------
+# The folder is looked at before the recording is: the model is not even opened.
+echo file > "$temp/no-folder"
+XDG_DATA_HOME=$temp/no-folder fails 1 'no-folder' voice create bob --model no-such-model \
+    --codes zeros.safetensors --text "$said"
+fails 1 'gone/bob.safetensors: cannot be created' voice create gone/bob.safetensors \
+    --model no-such-model --codes zeros.safetensors --text "$said"
 
 # ---- where they are -----------------------------------------------------------------------------
 unset XDG_DATA_HOME

@@ -1,0 +1,20 @@
+/* say_json.h - what the reports of marvis say and marvis dialogue share. */
+#ifndef APPS_CLI_SAY_JSON_H
+#define APPS_CLI_SAY_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/jitter_buffer.h"
+#include "marvis.h"
+
+/* The pieces of a text: of this call, where it went on from an earlier one. */
+json_t *say_pieces_json(const marvis_speech_info *info);
+
+/* null where nothing was played. */
+json_t *say_played_json(bool plays, const jitter_report *played);
+
+/* A warning where there were gaps. */
+void say_warn_of_gaps(const jitter_report *played);
+
+#endif

@@ -38,7 +38,7 @@ static const cli_command commands[] = {
      CMD_QUANTIZE,
      {"MODEL"},
      0,
-     "[OPTION]... [MODEL] -o FILE.gguf [--type TYPES]",
+     "[OPTION]... [MODEL] -o FILE.gguf|--report [--type TYPES]",
      "write a model with codec and tokenizer as one file, its weights in fewer bits",
      "Without MODEL, the built-in voice. The file is a model for every command.",
      quantize_run},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/quantize_report.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/out_file.h"
@@ -12,6 +13,7 @@
 static marvis_status check_call(const cli_call *call, marvis_error *err) {
     const char *output = cli_text(call, CLI_OUTPUT), *model = call->positionals[0];
     size_t n = output ? strlen(output) : 0;
+    if (!output && cli_given(call, CLI_REPORT)) return MARVIS_OK;
     if (!output || strcmp(output, "-") == 0)
         return app_fail(err, MARVIS_ERR_CALL, "%s; give -o FILE.gguf",
                         output ? "--output must be a file" : "--output is missing");
@@ -27,7 +29,7 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
 }
 
 static int show(void *ctx, const char *tensor, uint64_t done, uint64_t total) {
-    progress_share(ctx, tensor, total ? (double)done / (double)total : 0);
+    if (ctx) progress_share(ctx, tensor, total ? (double)done / (double)total : 0);
     return cli_is_cancelled();
 }
 
@@ -41,8 +43,14 @@ static marvis_status save(const cli_call *call, const cli_loaded *loaded, marvis
     settings.progress_ctx = &line;
     /* The temporary file is the library's: it removes it when the work is stopped. */
     cli_defer_signals(true);
-    marvis_status status =
-        marvis_model_save(loaded->model, cli_text(call, CLI_OUTPUT), &settings, err);
+    marvis_status status = MARVIS_OK;
+    if (cli_given(call, CLI_OUTPUT))
+        status = marvis_model_save(loaded->model, cli_text(call, CLI_OUTPUT), &settings, err);
+    if (status == MARVIS_OK && cli_given(call, CLI_REPORT)) {
+        progress_clear(&line);
+        settings.progress_ctx = NULL;
+        status = quantize_report(loaded->engine, loaded->model, &settings, err);
+    }
     cli_defer_signals(false);
     progress_clear(&line);
     if (status != MARVIS_OK && cli_is_cancelled())

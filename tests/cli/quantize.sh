@@ -30,6 +30,10 @@ works 'a voice of the folder' voice create ./v.safetensors --model "$m" --codes 
 works 'is a voice of the file' voice show --json --model q8.gguf ./v.safetensors
 is 'and fits it' 1 "$(grep -c '"usable": true' "$temp/out" | tr -d ' ')"
 
+works 'report' quantize "$m" --report --type q8,heads=f32
+is 'report: a line for each mix, and for the one that is asked for' 8 "$(wc -l < "$temp/out" | tr -d ' ')"
+is 'report: bf16 keeps the best codes of this model' 1 "$(grep -c '^bf16 .* 100.00 %$' "$temp/out" | tr -d ' ')"
+
 # ---- refused ------------------------------------------------------------------------------------
 fails 2 '--output is missing'      quantize "$m"
 fails 2 'must be a file'           quantize "$m" -o -

@@ -179,7 +179,10 @@ static int dialogue(dialogue_job *job) {
         dialogue_print_warnings(r);
         dialogue_print_summary(r);
     }
-    if (failed != MARVIS_OK) r->error = err.message;
+    if (failed != MARVIS_OK) {
+        job->failure = err;
+        r->error = job->failure.message;
+    }
     if (job->stats.fd >= 0 && dialogue_write_stats(r, &job->stats, &of_stats) != MARVIS_OK)
         return cli_fail(failed != MARVIS_OK ? &err : &of_stats, false);
     if (failed != MARVIS_OK) return cli_fail(&err, !job->output_failed);

@@ -55,6 +55,7 @@ typedef struct dialogue_job {
     double start_s; /* clock at the first turn */
     size_t n_samples;
     bool is_cancelled, output_failed;
+    marvis_error failure; /* of a turn, for the statistics */
 } dialogue_job;
 
 /* Speaks all turns and completes the output. A turn that fails ends it: what was spoken before is

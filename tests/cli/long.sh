@@ -116,7 +116,7 @@ if [ -s cut.wav.resume ]; then
     pid=$!
     exec 3> held
     while [ ! -s ready ]; do :; done
-    fails 1 'cut.wav.partial: another marvis is writing it' say --model "$models/endless" \
+    fails 2 'cut.wav.partial: another marvis is writing it' say --model "$models/endless" \
         --temperature 50 --codebooks 2 --retries 0 -o cut.wav --resume -f long.txt --seed 3
     exec 3>&-
     wait $pid

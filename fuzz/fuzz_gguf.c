@@ -1,5 +1,5 @@
-/* fuzz_gguf.c - arbitrary bytes as a GGUF file: refused with a message, or metadata and tensors that
- * lie inside the input and can be found by name. */
+/* fuzz_gguf.c - arbitrary bytes as a GGUF file: refused with a message, or metadata and tensors
+ * that lie inside the input and can be found by name. */
 #include "format/gguf.h"
 
 #include <stdlib.h>

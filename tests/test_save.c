@@ -1,6 +1,6 @@
-/* test_save.c - one-file models: what marvis_model_save writes is the model that it was made of, bit
- * for bit where no bits are dropped and within bounds where some are; files of other tools; what is
- * refused, and what is left behind (nothing). */
+/* test_save.c - one-file models: what marvis_model_save writes is the model that it was made of,
+ * bit for bit where no bits are dropped and within bounds where some are; files of other tools;
+ * what is refused, and what is left behind (nothing). */
 #include "csm_fixture.h"
 #include "gguf_fixture.h"
 
@@ -153,7 +153,7 @@ static const mv_tensor *find_tensor(const mv_gguf *file, const char *name) {
     return NULL;
 }
 
-/* Each class gets its type, heads are turned, what is no multiple of 32 becomes int8 with scales. */
+/* Each class gets its type, heads are turned, what is no multiple of 32 becomes int8. */
 static void types_and_shapes_in_the_file(void **state) {
     (void)state;
     mv_gguf file;

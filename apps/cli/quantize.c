@@ -1,5 +1,5 @@
-/* quantize.c - marvis quantize: a model, its codec and its tokenizer as one GGUF file, the weights in
- * the types that are asked for. */
+/* quantize.c - marvis quantize: a model, its codec and its tokenizer as one GGUF file, the weights
+ * in the types that are asked for. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* quantize_report.c - marvis quantize --report: what fewer bits cost this model. The model speaks some
- * sentences; each mix is then forced through the same codes, and what it would have said next is
- * compared with what the model would have. */
+/* quantize_report.c - marvis quantize --report: what fewer bits cost this model. The model
+ * speaks some sentences; each mix is then forced through the same codes, and what it would have
+ * said next is compared with what the model would have. */
 #include "cli/quantize_report.h"
 
 #include <math.h>

@@ -181,7 +181,8 @@ static marvis_status announce(job *j) {
         int n = tensor_shape(j, t, name, shape);
         MV_TRY(mv_gguf_add_tensor(j->file, name, type, n, shape, j->err));
         if (type != MV_DT_I8) continue;
-        strcat(name, "_scale");
+        size_t len = strlen(name);
+        snprintf(name + len, sizeof name - len, "_scale");
         MV_TRY(mv_gguf_add_tensor(j->file, name, MV_DT_F32, n - 1, shape, j->err));
     }
     MV_TRY(announce_codec(j));

@@ -177,6 +177,7 @@ void mv_checkpoint_close(mv_checkpoint **ckpt) {
     for (size_t f = 0; f < c->n_files; f++)
         mv_safetensors_close(&c->files[f]);
     mv_free(c->files);
+    mv_gguf_close(&c->gguf);
     for (size_t i = 0; c->blocks && i < c->n_tensors; i++)
         mv_free(c->blocks[i]);
     mv_free(c->blocks);

@@ -1,5 +1,5 @@
-/* csm_tensors.h - the tensors of a CSM model as a list: what a file of one must hold, and the classes
- * of weights that are quantised alike. */
+/* csm_tensors.h - the tensors of a CSM model as a list: what a file of one must hold, and the
+ * classes of weights that are quantised alike. */
 #ifndef MV_MODEL_CSM_TENSORS_H
 #define MV_MODEL_CSM_TENSORS_H
 

@@ -79,7 +79,7 @@ static void add(list *l, const char *name, int64_t d0, int64_t d1, int64_t d2, f
                             .shape = {d0, d1, d2},
                             .mean = mean,
                             .deviation = deviation};
-    snprintf(t->name, sizeof t->name, "%s", name);
+    l->failed |= snprintf(t->name, sizeof t->name, "%s", name) >= (int)sizeof t->name;
 }
 
 /* A matrix whose products are about as large as what they are made of. */

@@ -549,7 +549,7 @@ typedef struct marvis_session_timing {
     int n_dropped;  /* turns of the context that had to go to make room for this utterance */
     int n_expected; /* frames that the text should take, at the voice's pace or a usual one */
     double heads_s; /* part of depth_s: on the heads of codebooks 1.. */
-    double sampling_s; /* part of depth_s: on choosing codes from their logits */
+    double sampling_s;   /* part of depth_s: on choosing codes from their logits */
 } marvis_session_timing; /* of frames made together with other sessions' (marvis_batch_step) a
                             session has an equal share of the time */
 

@@ -99,8 +99,8 @@ static void several_matrices_are_the_same_as_each_alone(void **state) {
     mv_pool_destroy(&exec.pool);
 }
 
-/* Matrices of every type on the same x, in steps of as many rows as there is room for, by any number
- * of threads: what the kernel gives for each. */
+/* Matrices of every type on the same x, in steps of as many rows as there is room for, by any
+ * number of threads: what the kernel gives for each. */
 static void packed_matrices_among_others(void **state) {
     (void)state;
     enum { COLS = 96, BATCH = 11, LDX = COLS + 3, MOST_ROWS = 300 };

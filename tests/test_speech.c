@@ -644,8 +644,8 @@ static void a_long_piece_takes_the_room_that_is_left(void **state) {
 
 /* ---- pieces as turns ------------------------------------------------------------------------- */
 
-/* The context of the session is that of one to which the pieces were given as turns, in `n` of them;
- * of the last one `len` bytes of its text. */
+/* The context of the session is that of one to which the pieces were given as turns, in `n` of
+ * them; of the last one `len` bytes of its text. */
 static void assert_turns(fixture *f, const heard *h, size_t n, size_t len) {
     marvis_session *by_hand;
     marvis_error err;
@@ -671,8 +671,8 @@ static void assert_turns(fixture *f, const heard *h, size_t n, size_t len) {
     marvis_session_destroy(&by_hand);
 }
 
-/* Each piece answers those before it: of an attempt that was given up nothing stays, and there is no
- * tail. */
+/* Each piece answers those before it: of an attempt that was given up nothing stays, and there is
+ * no tail. */
 static void pieces_become_turns(void **state) {
     (void)state;
     marvis_error err;

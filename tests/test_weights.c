@@ -13,7 +13,8 @@ static const marvis_weights quantised[] = {MARVIS_WEIGHTS_INT8, MARVIS_WEIGHTS_Q
 static const char *const names[] = {"int8", "q8", "mix", "q4"};
 enum { N_QUANTISED = 4, MAX_CODEBOOKS = 32 };
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------
+ */
 
 /* What quantisation did to each codebook, over all frames. */
 typedef struct damage {

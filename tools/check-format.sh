@@ -1,6 +1,6 @@
 #!/bin/sh
 # check-format.sh - the layout of the sources: clang-format (Debian 12's, version 14) by .clang-format,
-# lines of at most 100 columns, files of at most 800 lines.
+# lines of at most 100 columns, files of at most 800 lines (include/marvis.h, which is the manual too: 1200).
 #
 #   tools/check-format.sh            all C sources
 #   tools/check-format.sh FILE...    some of them
@@ -35,7 +35,8 @@ for file in $files; do
     /\t/             { print file ":" NR ": a tab"; bad = 1 }
     /\r$/            { print file ":" NR ": a carriage return"; bad = 1 }
     END {
-        if (NR > 800) { print file ": " NR " lines; at most 800"; bad = 1 }
+        limit = file ~ /include\/marvis\.h$/ ? 1200 : 800
+        if (NR > limit) { print file ": " NR " lines; at most " limit; bad = 1 }
         exit bad
     }' "$file" || status=1
 done

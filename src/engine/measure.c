@@ -1,5 +1,5 @@
-/* measure.c - what `marvis bench` compares its times with: the bytes of weights that a frame is made
- * of, and how fast this machine reads memory. */
+/* measure.c - what `marvis bench` compares its times with: the bytes of weights that a frame is
+ * made of, and how fast this machine reads memory. */
 #include "engine/engine.h"
 
 #include "base/file.h"

@@ -1,6 +1,6 @@
 /* session_step.c - the loop of an utterance: backbone -> codebook 0 -> depth decoder frame by
- * frame, and Mimi chunk by chunk. Frames of several sessions are made together (batch.c); one that speaks
- * alone is a company of one. */
+ * frame, and Mimi chunk by chunk. Frames of several sessions are made together (batch.c); one that
+ * speaks alone is a company of one. */
 #include "engine/session.h"
 
 #include "base/file.h"

@@ -355,8 +355,7 @@ static marvis_status step_give(marvis_speech *sp, marvis_chunk *chunk, marvis_er
     return MARVIS_OK;
 }
 
-static marvis_status advance(marvis_speech *sp, bool once, marvis_chunk *chunk,
-                             marvis_error *err) {
+static marvis_status advance(marvis_speech *sp, bool once, marvis_chunk *chunk, marvis_error *err) {
     do {
         switch (sp->stage) {
         case MV_SPEECH_TEXT: MV_TRY(step_text(sp, chunk, err)); break;

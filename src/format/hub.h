@@ -28,12 +28,12 @@ typedef struct mv_model_files {
 /* Resolves `path` (folder, file, or hub name) and the files beside it. When several weights lie
  * in a folder: model.safetensors, then model.safetensors.index.json, then the only *.index.json,
  * then the only *.safetensors that is not a codec, then the only *.gguf; several candidates left is
- * an error that lists them. ERR_NOT_FOUND says what was looked for and where. Codec: tokenizer-*.safetensors or
- * mimi*.safetensors in the folder; the weights, then another index, then another .safetensors file
- * there, when codec_model.* is in it; then in the cache kyutai/moshiko-pytorch-bf16, kyutai/mimi,
- * and sesame/csm-1b for the codec inside it. Tokenizer: beside it, then in the cache
- * HuggingFaceTB/SmolLM2-135M for SmolLM2's vocabulary size 49152, sesame/csm-1b or
- * unsloth/Llama-3.2-1B for 128256 (mv_hub_find_tokenizer). */
+ * an error that lists them. ERR_NOT_FOUND says what was looked for and where. Codec:
+ * tokenizer-*.safetensors or mimi*.safetensors in the folder; the weights, then another index, then
+ * another .safetensors file there, when codec_model.* is in it; then in the cache
+ * kyutai/moshiko-pytorch-bf16, kyutai/mimi, and sesame/csm-1b for the codec inside it. Tokenizer:
+ * beside it, then in the cache HuggingFaceTB/SmolLM2-135M for SmolLM2's vocabulary size 49152,
+ * sesame/csm-1b or unsloth/Llama-3.2-1B for 128256 (mv_hub_find_tokenizer). */
 MV_CHECK marvis_status mv_model_files_find(const char *path, const char *hub_cache,
                                            mv_model_files *files, marvis_error *err);
 MV_CHECK marvis_status mv_hub_find_tokenizer(const char *hub_cache, int text_vocab, char **path,

@@ -28,7 +28,8 @@ void mv_blocks_to_f32(float *dst, mv_block_format format, const void *src, size_
 /* The other way, each q the one nearest to the value under the f16 scale that is stored. Q8_0: d =
  * max|x| / 127, |q| <= 127. Q4_0: d = x / -8 of the x of the largest magnitude. Q4_1: m the
  * smallest, d = (largest - m) / 15. A scale or min too large for f16 (values beyond 65504 in Q4_1,
- * 520000 in Q4_0, 8 million in Q8_0), or a value that is not finite, gives one that is not finite. */
+ * 520000 in Q4_0, 8 million in Q8_0), or a value that is not finite, gives one that is not finite.
+ */
 void mv_blocks_from_f32(void *dst, mv_block_format format, const float *src, size_t n);
 
 /* One row of int8: q in -127..127 nearest to x / *scale, *scale = max|x| / 127. 0 for a row of

@@ -9,8 +9,8 @@
  *            4 bits: [4][16][4]: the low half is column 4k + j, the high one column 16 + 4k + j
  *
  * Pairs keep the data at multiples of 64 bytes (blocks of their own would lie at odd halves of
- * lines) in one stream of addresses without holes. Of an odd number of blocks the last pair's second
- * half is there and zero, and is never read. */
+ * lines) in one stream of addresses without holes. Of an odd number of blocks the last pair's
+ * second half is there and zero, and is never read. */
 #ifndef MV_KERNELS_PACKED_H
 #define MV_KERNELS_PACKED_H
 
@@ -70,7 +70,8 @@ typedef struct mv_packed_row {
 /* Row r of the matrix at `packed`, zeroed before. Different tiles may be filled at once. */
 void mv_packed_put(void *packed, mv_wtype type, size_t n_cols, size_t r, const mv_packed_row *row);
 
-/* Row r as f32: scale*q (Q4: scale*(q - 8)) with the product rounded to f32, then + min, rounded. */
+/* Row r as f32: scale*q (Q4: scale*(q - 8)) with the product rounded to f32, then + min, rounded.
+ */
 void mv_packed_get(float *dst, mv_wtype type, const void *packed, size_t n_cols, size_t r);
 
 /* Fills row from n_cols = n values: blocks to the kind that holds them without loss (Q8_0 to Q8,

@@ -17,7 +17,7 @@ typedef struct mv_csm {
     mv_matrix projection;  /* [d][D] */
     mv_matrix head0;       /* [V][D] */
     mv_matrix *heads;      /* [C-1] of [V][d] (in most files [d][V]); i serves codebook i+1 */
-    void *heads_data; /* owned bytes behind heads that were transposed and not packed, else NULL */
+    void *heads_data;  /* owned bytes behind heads that were transposed and not packed, else NULL */
     uint64_t identity; /* of the model that this one was made of (identity.h); 0: its own */
     mv_llama backbone, depth;
 } mv_csm;

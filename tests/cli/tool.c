@@ -247,7 +247,8 @@ static int run_interrupted(char **argv) {
     return die("cannot run", argv[0]);
 }
 
-/* ---- lock FILE: until standard input ends; says so when it has it ------------------------------- */
+/* ---- lock FILE: until standard input ends; says so when it has it -------------------------------
+ */
 
 static int hold_lock(const char *path) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

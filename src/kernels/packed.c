@@ -41,10 +41,10 @@ void mv_packed_put(void *packed, mv_wtype type, size_t n_cols, size_t r, const m
         if (mv_packed_has_mins(type))
             put_f16(tile + mv_packed_mins_at(type, b), lane, row->mins[b]);
         size_t n = mv_packed_is_4_bit(type) ? MV_BLOCK / 2 : MV_BLOCK;
-        for (size_t c = 0; c < n; c++)
-            data[c / 4 * MV_LINE_BYTES + c % 4] = mv_packed_is_4_bit(type)
-                                                      ? (uint8_t)(q[c] | q[c + MV_BLOCK / 2] << 4)
-                                                      : (uint8_t)(q[c] ^ flip);
+        for (size_t c = 0; c < n; c++) {
+            int value = mv_packed_is_4_bit(type) ? q[c] | q[c + MV_BLOCK / 2] << 4 : q[c] ^ flip;
+            data[c / 4 * MV_LINE_BYTES + c % 4] = (uint8_t)value;
+        }
     }
 }
 

@@ -187,7 +187,7 @@ static size_t speak_long(bool ahead, float *pcm, size_t room) {
             assert_ok(marvis_speech_step(speech, &chunk, &err), err);
         }
         assert_true(n + (size_t)chunk.n_samples <= room);
-        memcpy(pcm + n, chunk.pcm, (size_t)chunk.n_samples * sizeof *pcm);
+        if (chunk.n_samples > 0) memcpy(pcm + n, chunk.pcm, (size_t)chunk.n_samples * sizeof *pcm);
         n += (size_t)chunk.n_samples;
     }
     marvis_speech_info info = {.struct_size = sizeof info};

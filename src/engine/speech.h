@@ -74,6 +74,10 @@ struct marvis_speech {
 /* Takes the next piece with something to speak from the text there is; *found is whether. */
 MV_CHECK marvis_status mv_speech_next_piece(marvis_speech *speech, bool *found, marvis_error *err);
 
+/* Times that a piece of which nothing was said at all is begun again, unless that is switched off:
+ * each costs one frame. */
+enum { MV_SPEECH_EMPTY_RETRIES = 8 };
+
 /* Gives the piece to the session; attempt 0 is the first. */
 MV_CHECK marvis_status mv_speech_begin_piece(marvis_speech *speech, int attempt, marvis_error *err);
 

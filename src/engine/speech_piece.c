@@ -246,7 +246,10 @@ bool mv_speech_went_wrong(marvis_speech *sp, marvis_stop stop) {
                 (sp->n_frames == 0 || 4 * sp->n_frames < (size_t)s->length.expected);
     bool wrong = stop == MARVIS_STOP_RUNAWAY || (stop == MARVIS_STOP_CAP && !all) || sp->early;
     if (stop == MARVIS_STOP_RUNAWAY) sp->info.runaway = marvis_session_runaway(s);
-    if (!wrong || greedy || sp->n_given > 0 || sp->attempt >= sp->settings.retries) return false;
+    int allowed = sp->settings.retries;
+    if (allowed > 0 && allowed < MV_SPEECH_EMPTY_RETRIES && sp->n_frames == 0)
+        allowed = MV_SPEECH_EMPTY_RETRIES;
+    if (!wrong || greedy || sp->n_given > 0 || sp->attempt >= allowed) return false;
     sp->info.n_retries++;
     return true;
 }

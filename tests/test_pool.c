@@ -73,6 +73,12 @@ static void every_part_runs_once_per_job(void **state) {
             }
         }
         assert_int_equal(t.n_parts_seen, n_threads[i]);
+        tally fine = {.published = &job};
+        for (job = 1; job <= 300; job++)
+            mv_pool_run_fine(pool, count_part, &fine);
+        assert_int_equal(fine.n_parts_seen, MV_FINE_PARTS * n_threads[i]);
+        for (int part = 0; part < fine.n_parts_seen; part++)
+            assert_int_equal(fine.counts[part], 300);
         mv_pool_destroy(&pool);
         assert_null(pool);
         n_cases++;
@@ -107,6 +113,75 @@ static void the_caller_waits_for_the_slowest(void **state) {
         mv_pool_run(pool, rest_in_last_part, &n_done);
         assert_int_equal(atomic_load(&n_done), 3 * job);
     }
+    mv_pool_destroy(&pool);
+}
+
+/* ---- workers that are held up ------------------------------------------------------------------ */
+
+typedef struct held_up {
+    pthread_t caller;
+    atomic_int n_done;
+    int n_others; /* a worker's first part waits for so many other parts */
+    long rest_ms; /* of a worker in each part */
+    atomic_int n_by_workers, n_gave_up;
+} held_up;
+
+static void held_up_part(void *ctx, int part, int n_parts) {
+    held_up *h = ctx;
+    (void)part;
+    (void)n_parts;
+    if (pthread_equal(pthread_self(), h->caller)) { /* leaves the workers time to come */
+        for (int i = 0; i < 5 && atomic_load(&h->n_by_workers) == 0; i++)
+            rest_ms(1);
+    } else {
+        bool first = atomic_fetch_add(&h->n_by_workers, 1) == 0;
+        for (int i = 0; first && atomic_load(&h->n_done) < h->n_others; i++) {
+            rest_ms(1);
+            if (i < 5000) continue;
+            atomic_fetch_add(&h->n_gave_up, 1);
+            break;
+        }
+        if (h->rest_ms) rest_ms(h->rest_ms);
+    }
+    atomic_fetch_add(&h->n_done, 1);
+}
+
+static void parts_that_a_held_up_worker_has_not_begun_are_taken(void **state) {
+    (void)state;
+    marvis_error err;
+    mv_pool *pool;
+    assert_ok(mv_pool_create(2, &pool, &err), err);
+    int n_held_up = 0;
+    for (int job = 0; job < 1000 && n_held_up < 5; job++) {
+        held_up h = {.caller = pthread_self(), .n_others = 2 * MV_FINE_PARTS - 1};
+        mv_pool_run_fine(pool, held_up_part, &h);
+        assert_int_equal(atomic_load(&h.n_done), 2 * MV_FINE_PARTS);
+        assert_int_equal(atomic_load(&h.n_gave_up), 0);
+        n_held_up += atomic_load(&h.n_by_workers) > 0;
+    }
+    assert_int_equal(n_held_up, 5);
+    mv_pool_destroy(&pool);
+}
+
+/* Workers that are always late: the caller leaves them out, and asks them again later. */
+static void a_caller_who_only_waits_goes_on_alone(void **state) {
+    (void)state;
+    marvis_error err;
+    mv_pool *pool;
+    assert_ok(mv_pool_create(2, &pool, &err), err);
+    int n_alone = 0, n_again = 0; /* n_alone: jobs one after another without a worker */
+    for (int n_jobs = 0; n_jobs < 5000 && n_again == 0; n_jobs++) {
+        held_up h = {.caller = pthread_self(), .rest_ms = 3};
+        mv_pool_run(pool, held_up_part, &h);
+        assert_int_equal(atomic_load(&h.n_done), 2);
+        if (atomic_load(&h.n_by_workers) == 0) {
+            n_alone++;
+            continue;
+        }
+        n_again += n_alone >= 5;
+        n_alone = 0;
+    }
+    assert_int_equal(n_again, 1);
     mv_pool_destroy(&pool);
 }
 
@@ -175,7 +250,7 @@ static void memory_that_runs_out_is_reported(void **state) {
         assert_null(pool);
         n_failed++;
     }
-    assert_int_equal(n_failed, 2);
+    assert_int_equal(n_failed, 3);
 }
 
 static void a_job_allocates_nothing(void **state) {
@@ -196,6 +271,8 @@ int main(void) {
         cmocka_unit_test(every_part_runs_once_per_job),
         cmocka_unit_test(without_a_pool_the_caller_runs_the_job),
         cmocka_unit_test(the_caller_waits_for_the_slowest),
+        cmocka_unit_test(parts_that_a_held_up_worker_has_not_begun_are_taken),
+        cmocka_unit_test(a_caller_who_only_waits_goes_on_alone),
         cmocka_unit_test(callers_take_turns),
         cmocka_unit_test(wrong_numbers_of_threads_are_refused),
         cmocka_unit_test(memory_that_runs_out_is_reported),

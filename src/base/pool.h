@@ -1,6 +1,9 @@
-/* pool.h - a fixed team of threads that run one function over parts of a range. Work is split
- * statically: part i of n is always the same share, so that each core keeps its rows in its cache.
- * The caller is part 0. Workers spin for a bounded time between jobs, then sleep. */
+/* pool.h - a fixed team of threads that run one function over parts of a range. Part i of n is
+ * always the same share and has an owner, so that each core keeps its rows in its cache; the caller
+ * owns the first. A thread that is done takes parts that their owners have not begun, so that one
+ * that lost its core to another program holds up no more than the part it is in. When the caller
+ * waits for the others for much of its time all the same, it works alone for a while. Workers spin
+ * for a bounded time between jobs, then sleep. */
 #ifndef MV_BASE_POOL_H
 #define MV_BASE_POOL_H
 
@@ -15,10 +18,15 @@ int mv_pool_n_threads(const mv_pool *pool); /* pool NULL: 1 */
 
 typedef void (*mv_job)(void *ctx, int part, int n_parts);
 
-/* Runs job(ctx, part, n_parts) for every part, and returns when all are done; everything written by
- * the parts is visible to the caller. pool NULL: runs the one part here. Calls from several threads
- * are serialised by a lock inside; a job must not call mv_pool_run. Allocates nothing. */
+/* Runs job(ctx, part, n_parts) for every part, once each and whatever thread does it, and returns
+ * when all are done; everything written by the parts is visible to the caller. n_parts is the number
+ * of threads. pool NULL: runs the one part here. Calls from several threads are serialised by a
+ * lock inside; a job must not call mv_pool_run. Allocates nothing. */
 void mv_pool_run(mv_pool *pool, mv_job job, void *ctx);
+
+/* The same in MV_FINE_PARTS times as many parts, for long jobs without memory for each part. */
+void mv_pool_run_fine(mv_pool *pool, mv_job job, void *ctx);
+enum { MV_FINE_PARTS = 4 };
 
 /* The share of part i: [*begin, *end) of n items in steps of `grain` (the last share may be
  * ragged). */

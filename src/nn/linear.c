@@ -144,6 +144,7 @@ void mv_linear_multi(const mv_exec *exec, const mv_linear_out *outs, size_t n_ou
     assert(n_outs <= MAX_OUTS);
     size_t n_rows = 0, n_values = 0;
     bool packed = false;
+    if (exec->observer) exec->observer->see(exec->observer->ctx, outs[0].w, x, ldx, n_batch);
     for (size_t i = 0; i < n_outs; i++) {
         n_rows += outs[i].w->n_rows;
         n_values += outs[i].w->n_rows * outs[i].w->n_cols;
@@ -160,7 +161,7 @@ void mv_linear_multi(const mv_exec *exec, const mv_linear_out *outs, size_t n_ou
         if (work < SMALL_PRODUCT)
             run_part(&job, 0, 1);
         else
-            mv_pool_run(exec->pool, run_part, &job);
+            mv_pool_run_fine(exec->pool, run_part, &job);
         first += r.n;
     }
 }

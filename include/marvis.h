@@ -635,8 +635,9 @@ typedef struct marvis_speech_settings {
                          when it went wrong; 0: at once, but for the first quarter of what a piece
                          but the first should take */
     int retries; /* 0..100: times that a piece that went wrong is spoken again, with another
-                         seed, while nothing of it has been handed out; one of which nothing at
-                         all was said up to 8 times, but with 0 */
+                         seed, while nothing of it has been handed out. One of which nothing at all
+                         was said is spoken once more whatever their number, but with 0, and
+                         from then on may not end before a quarter of what it should take */
     int64_t max_frames; /* of all speech, without pauses; 0: no limit */
     int keep_turns;     /* 1: each piece that was spoken becomes a turn of the session's context, as
                        marvis_session_keep_turn makes one, and the next answers it instead of going

@@ -183,7 +183,7 @@ void mv_session_restart(marvis_session *s, uint64_t seed) {
     mv_mimi_decoder_reset(s->decoder);
     mv_rng_seed(&s->rng, seed);
     s->guard = (mv_guard){0};
-    s->n_frames = s->n_pending = 0;
+    s->n_barred = s->n_frames = s->n_pending = 0;
     s->n_chunk = 1;
     s->timing = (marvis_session_timing){0};
 }

@@ -68,6 +68,7 @@ struct marvis_session {
     mv_rng rng;
     mv_guard guard;
     mv_length length;
+    int n_barred;  /* the first frames, among which the end is not chosen */
     int n_frames;  /* spoken */
     int n_chunk;   /* frames of the next chunk */
     int n_pending; /* of these, generated and in `codes`, not yet decoded */

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -29,8 +30,11 @@ static void choose(marvis_session *s, int codebook, const float *logits, marvis_
     s->frame[codebook] = code < 0 ? 0 : code;
 }
 
-/* Beyond what is usual for the text, the end is made likelier with every frame. */
-static float eos_bias(const marvis_session *s, int t) {
+/* What is added to the logit of code 0, which a frame of the end begins with. Beyond what is usual
+ * for the text, the end is made likelier with every frame. */
+static float end_bias(const marvis_session *s, int t) {
+    if (t < s->n_barred) return -INFINITY;
+    if (t <= s->length.late) return 0;
     double frame_s =
         (double)marvis_model_frame_samples(s->model) / marvis_model_sample_rate(s->model);
     return (float)(s->settings.eos_bias * frame_s * (t - s->length.late));
@@ -79,8 +83,7 @@ static void choose_codebook0(marvis_session *const *sessions, size_t n, const mv
     for (size_t i = 0; i < n; i++) {
         marvis_session *s = sessions[i];
         float *logits = b->logits + i * vocab;
-        int t = next_frame(s);
-        if (t > s->length.late) logits[0] += eos_bias(s, t);
+        logits[0] += end_bias(s, next_frame(s));
         choose(s, 0, logits, err);
         mv_csm_depth_begin(&s->stream);
         b->streams[i] = &s->stream;

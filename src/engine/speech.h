@@ -37,6 +37,7 @@ struct marvis_speech {
     const char *text; /* [text_len] as it is spoken */
     size_t text_len;
     int attempt;
+    bool bars_end;  /* an attempt has said nothing: the next may not end at once */
     size_t n_hold;  /* frames that are held back before the first is handed out */
     int32_t *codes; /* owned [piece_frames][n_codebooks] of the piece so far */
     size_t n_frames;
@@ -73,10 +74,6 @@ struct marvis_speech {
 
 /* Takes the next piece with something to speak from the text there is; *found is whether. */
 MV_CHECK marvis_status mv_speech_next_piece(marvis_speech *speech, bool *found, marvis_error *err);
-
-/* Times that a piece of which nothing was said at all is begun again, unless that is switched off:
- * each costs one frame. */
-enum { MV_SPEECH_EMPTY_RETRIES = 8 };
 
 /* Gives the piece to the session; attempt 0 is the first. */
 MV_CHECK marvis_status mv_speech_begin_piece(marvis_speech *speech, int attempt, marvis_error *err);

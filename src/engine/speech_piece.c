@@ -167,9 +167,13 @@ static marvis_status take_room(marvis_session *s, marvis_error *err) {
     return MARVIS_OK;
 }
 
+/* Frames below which an end by itself comes too early, of a text that should take `expected`. */
+static size_t least_frames(int expected) { return expected > 0 ? ((size_t)expected + 3) / 4 : 1; }
+
 marvis_status mv_speech_begin_piece(marvis_speech *sp, int attempt, marvis_error *err) {
     marvis_session *s = sp->session;
     bool yes = true;
+    if (attempt == 0) sp->bars_end = false;
     sp->attempt = attempt;
     sp->n_frames = sp->n_given = sp->n_pcm = sp->pcm_at = 0;
     sp->early = false;
@@ -189,8 +193,9 @@ marvis_status mv_speech_begin_piece(marvis_speech *sp, int attempt, marvis_error
         s->settings.max_frames = most_frames(sp);
     }
     MV_TRY(take_room(s, err));
-    int expected = mv_session_length(s).expected;
-    sp->n_hold = sp->settings.hold ? SIZE_MAX : sp->spoken ? (size_t)(expected + 3) / 4 : 0;
+    size_t least = least_frames(mv_session_length(s).expected);
+    if (sp->bars_end) s->n_barred = (int)least;
+    sp->n_hold = sp->settings.hold ? SIZE_MAX : sp->spoken ? least : 0;
     sp->spoken = true;
     return MARVIS_OK;
 }
@@ -242,14 +247,13 @@ bool mv_speech_went_wrong(marvis_speech *sp, marvis_stop stop) {
                sp->info.n_frames + (int64_t)sp->n_pcm >= sp->settings.max_frames;
     mv_speech_add_timing(&sp->info.timing, s);
     sp->ending = stop;
-    sp->early = stop == MARVIS_STOP_EOS &&
-                (sp->n_frames == 0 || 4 * sp->n_frames < (size_t)s->length.expected);
+    sp->early = stop == MARVIS_STOP_EOS && sp->n_frames < least_frames(s->length.expected);
     bool wrong = stop == MARVIS_STOP_RUNAWAY || (stop == MARVIS_STOP_CAP && !all) || sp->early;
     if (stop == MARVIS_STOP_RUNAWAY) sp->info.runaway = marvis_session_runaway(s);
-    int allowed = sp->settings.retries;
-    if (allowed > 0 && allowed < MV_SPEECH_EMPTY_RETRIES && sp->n_frames == 0)
-        allowed = MV_SPEECH_EMPTY_RETRIES;
-    if (!wrong || greedy || sp->n_given > 0 || sp->attempt >= allowed) return false;
+    if (!wrong || sp->n_given > 0 || sp->settings.retries == 0) return false;
+    bool is_first_empty = sp->n_frames == 0 && !sp->bars_end; /* it has cost a frame */
+    if (!is_first_empty && (greedy || sp->attempt >= sp->settings.retries)) return false;
+    sp->bars_end = sp->bars_end || is_first_empty;
     sp->info.n_retries++;
     return true;
 }

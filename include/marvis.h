@@ -178,6 +178,52 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_model_describe(const marvis_model *
 
 /* ---- one-file models */
 
+/* Which input columns of a model's matrices carry much when it speaks: errors in their weights are
+ * heard most, so that marvis_model_save stores them best. Read-only once it is there. */
+typedef struct marvis_calibration marvis_calibration;
+
+typedef struct marvis_calibration_settings {
+    size_t struct_size;
+    int n_frames;  /* 1..1000000 frames of 80 ms that the model speaks; 256 */
+    uint64_t seed; /* the same seed and kernel tier give the same, for any number of threads; 1 */
+    /* Called from the calling thread after some frames, with those spoken and those to be spoken;
+     * another value than 0 stops. NULL: not called. */
+    int (*progress)(void *ctx, int done, int total);
+    void *progress_ctx;
+} marvis_calibration_settings;
+
+/* 256 frames, seed 1, no progress. */
+MARVIS_API void marvis_calibration_settings_init(marvis_calibration_settings *settings);
+
+/* Lets the model speak everyday English sentences, eight at a time, sampled as its own defaults
+ * say, with all codebooks, and adds up what goes into each matrix: no data is needed. Nothing is
+ * decoded. Takes about the time of n_frames of speech of eight sessions (marvis_batch). settings
+ * NULL = defaults. The model needs codec and tokenizer, and must outlive the calibration.
+ *
+ *     marvis_calibration *calibration;
+ *     marvis_save_settings settings;
+ *     marvis_save_settings_init(&settings);
+ *     settings.types = "q4";
+ *     if (marvis_calibration_create(model, NULL, &calibration, &err) == MARVIS_OK) {
+ *         settings.calibration = calibration;
+ *         if (marvis_model_save(model, "small.gguf", &settings, &err) != MARVIS_OK)
+ *             fprintf(stderr, "%s\n", err.message);
+ *     }
+ *     marvis_calibration_destroy(&calibration);
+ *
+ * ERR_CALL: settings, a model that cannot speak, stopped by progress; ERR_INPUT: the model ends
+ * every sentence before it has said anything; ERR_TOO_LONG: too few positions; ERR_TENSOR: its
+ * numbers are none; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status
+marvis_calibration_create(const marvis_model *model, const marvis_calibration_settings *settings,
+                          marvis_calibration **calibration, marvis_error *err);
+
+/* Frees *calibration and sets it to NULL; *calibration NULL is allowed. */
+MARVIS_API void marvis_calibration_destroy(marvis_calibration **calibration);
+
+/* Frames that were spoken: fewer than asked for where the model hardly speaks. */
+MARVIS_API int marvis_calibration_n_frames(const marvis_calibration *calibration);
+
 typedef struct marvis_save_settings {
     size_t struct_size;
     const char *types; /* "mix" (NULL), or f32, f16, bf16, q8, q4, int8; then exceptions by class,
@@ -186,17 +232,24 @@ typedef struct marvis_save_settings {
      * value than 0 stops. NULL: not called. */
     int (*progress)(void *ctx, const char *tensor, uint64_t done, uint64_t total);
     void *progress_ctx;
+    const marvis_calibration *calibration; /* of this model, borrowed; NULL: columns count alike */
 } marvis_save_settings;
 
-/* types NULL, no progress. */
+/* types NULL, no progress, no calibration. */
 MARVIS_API void marvis_save_settings_init(marvis_save_settings *settings);
+
+/* ERR_CALL, with the line that marvis_model_save would give for these types; OK where it would take
+ * them. Needs no model. Any thread. */
+MARVIS_API MARVIS_CHECK marvis_status
+marvis_save_settings_check(const marvis_save_settings *settings, marvis_error *err);
 
 /* Writes the model with its codec, tokenizer and configuration as one GGUF file that
  * marvis_model_open takes, whole or not at all. Weights are read from the model's own files, some
  * megabytes at a time, and quantised with scales that are searched for; the codec stays as it is.
  * Saved voices fit the new model as they fit this one. settings NULL = defaults. ERR_CALL: unknown
- * types (the message lists them), a codec alone, a path that the model itself is read from, stopped
- * by progress; ERR_INPUT: weights that are not finite or that a type cannot hold; ERR_IO. */
+ * types (the message lists them), a calibration of another model, a codec alone, a path that the
+ * model itself is read from, stopped by progress; ERR_INPUT: weights that are not finite or that a
+ * type cannot hold; ERR_IO. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_model_save(const marvis_model *model, const char *path,
                                                         const marvis_save_settings *settings,
                                                         marvis_error *err);

@@ -102,6 +102,9 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_TYPE] = {"--type", 0, TEXT, "TYPES", 0, 0, CMD_QUANTIZE,
                   "mix, f32, f16, bf16, q8, q4 or int8, then exceptions as in "
                   "q8,depth.ffn=q4 (default mix: 8 bits, 4 in the depth decoder's feed-forward)"},
+    [CLI_CALIBRATE] = {"--calibrate", 0, INTEGER, "N", 0, 1000000, CMD_QUANTIZE,
+                       "let the model speak N frames first, and store those columns best that "
+                       "carry most; 0: all alike (default 256 where something gets 4 bits)"},
     [CLI_REPORT] = {"--report", 0, FLAG, NULL, 0, 0, CMD_QUANTIZE,
                     "print what fewer bits cost this model: sizes, divergence by codebook, equal "
                     "greedy codes"},

@@ -35,6 +35,7 @@ typedef enum cli_option_id {
     CLI_OUTPUT,
     CLI_FORMAT,
     CLI_TYPE,
+    CLI_CALIBRATE,
     CLI_REPORT,
     CLI_TEMPERATURE,
     CLI_TOP_K,

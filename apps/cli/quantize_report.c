@@ -14,6 +14,10 @@
 static const char *const sentences[] = {
     "The train to the coast leaves at half past seven, and I would rather not miss it.",
     "She asked whether anybody had seen the small grey cat.",
+    "What a strange idea, I would never have thought of that myself.",
+    "He bought bread, cheese, two bottles of wine and a bunch of flowers.",
+    "Would you rather live by the sea or high in the mountains?",
+    "The committee will publish its report by the end of the month.",
 };
 
 enum { N_SENTENCES = sizeof sentences / sizeof *sentences, MAX_FRAMES = 40 };
@@ -176,6 +180,20 @@ static int64_t size_of(const char *path) {
     return size;
 }
 
+static void print_outcome(const marvis_save_settings *save, int64_t size, const outcome *o) {
+    char types[80];
+    snprintf(types, sizeof types, "%.66s%s", save->types, save->calibration ? " calibrated" : "");
+    printf("%-28s %8.1f %9.5f %9.5f %9.5f %9.5f %7.2f %%\n", types, (double)size / 1048576,
+           o->first, o->early, o->late, o->worst, 100 * (double)o->n_same / (double)o->n);
+    fflush(stdout);
+}
+
+/* Types that are no more than numbers of 16 or 32 bits have nothing to calibrate. */
+static bool has_scales(const char *types) {
+    return strstr(types, "mix") || strstr(types, "q8") || strstr(types, "q4") ||
+           strstr(types, "int8") || strchr(types, '=');
+}
+
 static marvis_status report_mix(report *r, const char *path, const marvis_save_settings *save,
                                 marvis_error *err) {
     marvis_model_settings settings;
@@ -192,10 +210,20 @@ static marvis_status report_mix(report *r, const char *path, const marvis_save_s
     status = compare(r, model, &o, err);
     marvis_model_destroy(&model);
     if (status != MARVIS_OK) return status;
-    printf("%-28s %8.1f %9.5f %9.5f %9.5f %9.5f %7.2f %%\n", save->types, (double)size / 1048576,
-           o.first, o.early, o.late, o.worst, 100 * (double)o.n_same / (double)o.n);
-    fflush(stdout);
+    print_outcome(save, size, &o);
     return MARVIS_OK;
+}
+
+/* Without the calibration, and with it where there is one and scales are searched for. */
+static marvis_status report_types(report *r, const char *path, const char *types,
+                                  const marvis_save_settings *settings, marvis_error *err) {
+    marvis_save_settings one = *settings;
+    one.types = types;
+    one.calibration = NULL;
+    marvis_status status = report_mix(r, path, &one, err);
+    one.calibration = settings->calibration;
+    if (status != MARVIS_OK || !one.calibration || !has_scales(types)) return status;
+    return report_mix(r, path, &one, err);
 }
 
 marvis_status quantize_report(marvis_engine *engine, const marvis_model *model,
@@ -214,9 +242,8 @@ marvis_status quantize_report(marvis_engine *engine, const marvis_model *model,
         printf("%-28s %8s %9s %9s %9s %9s %9s\n", "types", "MiB", "KL cb 0", "cb 1-7", "cb 8-",
                "worst cb", "greedy");
     for (size_t i = 0; i <= sizeof mixes / sizeof *mixes && status == MARVIS_OK; i++) {
-        marvis_save_settings one = *settings;
-        if (i < sizeof mixes / sizeof *mixes) one.types = mixes[i];
-        if (one.types) status = report_mix(&r, path, &one, err);
+        const char *types = i < sizeof mixes / sizeof *mixes ? mixes[i] : settings->types;
+        if (types) status = report_types(&r, path, types, settings, err);
     }
     for (size_t i = 0; i < N_SENTENCES; i++) {
         free(r.passages[i].tokens);

@@ -7,7 +7,8 @@
 #include "marvis.h"
 
 /* Prints a table on standard output: for the usual mixes, and settings->types where given, the size
- * of the file, the divergence by codebooks and the share of equal greedy codes. The model needs its
+ * of the file, the divergence by codebooks and the share of equal greedy codes; where settings has
+ * a calibration, those below 16 bits without and with it. The model needs its
  * codec and its tokenizer. */
 MARVIS_CHECK marvis_status quantize_report(marvis_engine *engine, const marvis_model *model,
                                            const marvis_save_settings *settings, marvis_error *err);

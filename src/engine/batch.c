@@ -69,6 +69,10 @@ void marvis_batch_destroy(marvis_batch **batch) {
     mv_free(b);
 }
 
+void mv_batch_observe(marvis_batch *b, const mv_observer *observer) {
+    mv_csm_scratch_observe(&b->scratch, observer);
+}
+
 static marvis_status check(const marvis_batch *b, marvis_session *const *sessions, size_t n,
                            marvis_error *err) {
     if (n > b->max_sessions)

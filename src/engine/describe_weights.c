@@ -13,27 +13,6 @@ typedef struct class_sum {
     size_t bytes;              /* in the file */
 } class_sum;
 
-static const mv_matrix *matrix_of(const mv_csm *csm, const mv_csm_tensor *t) {
-    const mv_llama *tower = t->tower == MV_TOWER_DEPTH ? &csm->depth : &csm->backbone;
-    switch (t->which) {
-    case MV_CLASS_TEXT: return &csm->text_table;
-    case MV_CLASS_AUDIO: return &csm->audio_table;
-    case MV_CLASS_PROJECTION: return &csm->projection;
-    case MV_CLASS_HEADS: return t->kind == MV_TENSOR_HEADS ? &csm->heads[0] : &csm->head0;
-    default: break;
-    }
-    const mv_llama_layer *y = &tower->layers[t->layer];
-    switch (t->part) {
-    case MV_BLOCK_Q: return &y->q;
-    case MV_BLOCK_K: return &y->k;
-    case MV_BLOCK_V: return &y->v;
-    case MV_BLOCK_O: return &y->o;
-    case MV_BLOCK_GATE: return &y->gate;
-    case MV_BLOCK_UP: return &y->up;
-    default: return &y->down;
-    }
-}
-
 static void add(const marvis_model *model, const mv_csm_tensor *t, class_sum *sum) {
     static const char *const companions[] = {"_scale", ".scales", ".biases"};
     char name[192];
@@ -41,7 +20,7 @@ static void add(const marvis_model *model, const mv_csm_tensor *t, class_sum *su
     const mv_tensor *stored = mv_checkpoint_peek(model->ckpt, name);
     if (!stored) return;
     sum->stored |= 1u << stored->type;
-    sum->computed |= 1u << matrix_of(&model->csm, t)->type;
+    sum->computed |= 1u << mv_csm_tensor_matrix(&model->csm, t)->type;
     sum->bytes += stored->len_bytes;
     for (size_t i = 0; i < sizeof companions / sizeof *companions; i++) {
         snprintf(name, sizeof name, "%s%s%s", t->name,

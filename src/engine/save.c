@@ -20,6 +20,15 @@ void marvis_save_settings_init(marvis_save_settings *settings) {
     *settings = (marvis_save_settings){.struct_size = sizeof *settings};
 }
 
+marvis_status marvis_save_settings_check(const marvis_save_settings *settings, marvis_error *err) {
+    mv_dtype types[MV_N_CLASSES];
+    if (settings->struct_size != sizeof *settings)
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "save settings of another version: fill them with "
+                       "marvis_save_settings_init");
+    return mv_save_types_parse(settings->types, types, err);
+}
+
 typedef struct job {
     const marvis_model *model;
     const marvis_save_settings *settings;
@@ -110,6 +119,9 @@ static marvis_status put_metadata(job *j) {
     MV_TRY(put_numbers(j));
     MV_TRY(put_text(j, "marvis.version", marvis_version()));
     MV_TRY(mv_gguf_put_bool(j->file, MV_KEY_HEADS_BY_ROWS, true, j->err));
+    if (j->settings->calibration)
+        MV_TRY(mv_gguf_put_u32(j->file, MV_KEY_CALIBRATION,
+                               (uint32_t)j->settings->calibration->n_frames, j->err));
     MV_TRY(mv_csm_identity(&j->model->csm, &identity, j->err));
     MV_TRY(mv_gguf_put_u64(j->file, MV_KEY_IDENTITY, identity, j->err));
     MV_TRY(put_config(j));
@@ -223,6 +235,22 @@ static marvis_status take_heads(job *j, const mv_csm_tensor *t, mv_save_matrix *
                               j->err);
 }
 
+/* What the calibration knows of the columns: *importance [n_matrices][n_cols] owned, or NULL. */
+static marvis_status weigh_columns(job *j, const mv_csm_tensor *t, size_t n_matrices,
+                                   float **importance) {
+    const marvis_calibration *calibration = j->settings->calibration;
+    *importance = NULL;
+    if (!calibration) return MARVIS_OK;
+    *importance = mv_alloc(n_matrices * (size_t)t->n_cols, sizeof **importance);
+    if (!*importance)
+        return mv_fail_memory(j->err, n_matrices * (size_t)t->n_cols * sizeof **importance,
+                              t->name);
+    if (mv_csm_columns_get(&calibration->columns, t, *importance)) return MARVIS_OK;
+    mv_free(*importance);
+    *importance = NULL;
+    return MARVIS_OK;
+}
+
 static marvis_status write_matrix(job *j, const mv_csm_tensor *t) {
     const mv_csm_config *c = &j->model->csm.config;
     size_t n_matrices = t->kind == MV_TENSOR_HEADS ? (size_t)c->n_codebooks - 1 : 1;
@@ -238,14 +266,18 @@ static marvis_status write_matrix(job *j, const mv_csm_tensor *t) {
         MV_TRY(mv_checkpoint_take_rows(j->ckpt, t->name, t->n_rows, t->n_cols, &c->quant, &rows,
                                        j->err));
     if (!m.turned) m.rows = &rows;
-    float *scales = NULL;
-    if (m.type == MV_DT_I8 && !(scales = mv_alloc(m.n_rows, sizeof *scales)))
-        return mv_fail_memory(j->err, m.n_rows * sizeof *scales, t->name);
-    marvis_status status =
-        mv_save_matrix_write(&m, j->file, j->model->engine->pool, scales, advance, j, j->err);
+    float *scales = NULL, *importance = NULL;
+    marvis_status status = weigh_columns(j, t, n_matrices, &importance);
+    m.importance = importance;
+    if (status == MARVIS_OK && m.type == MV_DT_I8 && !(scales = mv_alloc(m.n_rows, sizeof *scales)))
+        status = mv_fail_memory(j->err, m.n_rows * sizeof *scales, t->name);
+    if (status == MARVIS_OK)
+        status =
+            mv_save_matrix_write(&m, j->file, j->model->engine->pool, scales, advance, j, j->err);
     if (status == MARVIS_OK && scales)
         status = mv_gguf_writer_write(j->file, scales, m.n_rows * sizeof *scales, j->err);
     mv_free(scales);
+    mv_free(importance);
     return status;
 }
 
@@ -325,11 +357,10 @@ marvis_status marvis_model_save(const marvis_model *model, const char *path,
                                 const marvis_save_settings *settings, marvis_error *err) {
     marvis_save_settings chosen;
     marvis_save_settings_init(&chosen);
-    if (settings && settings->struct_size != sizeof *settings)
-        return mv_fail(err, MARVIS_ERR_CALL,
-                       "save settings of another version: fill them with "
-                       "marvis_save_settings_init");
+    if (settings) MV_TRY(marvis_save_settings_check(settings, err));
     if (settings) chosen = *settings;
+    if (chosen.calibration && chosen.calibration->model != model)
+        return mv_fail(err, MARVIS_ERR_CALL, "the calibration is of another model");
     if (!model->has_csm || !model->files.weights)
         return mv_fail(err, MARVIS_ERR_CALL,
                        "only a model that was opened from files can be saved");

@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 #include "format/gguf_write.h"
-#include "model/csm_tensors.h"
+#include "model/csm_columns.h"
 
 /* Reads a list of types (marvis_save_settings.types; NULL or "": the default mix). ERR_CALL lists
  * the names that there are. */
@@ -19,7 +19,7 @@ typedef struct mv_save_matrix {
     const mv_rows *rows;     /* or NULL: */
     const mv_tensor *turned; /* floats [n_rows / rows_each][n_cols][rows_each] */
     size_t rows_each;
-    const float *importance; /* [n_cols] of each column, or NULL: all alike */
+    const float *importance; /* of each matrix, [n_rows/rows_each][n_cols]; NULL: all alike */
 } mv_save_matrix;
 
 /* Called with the bytes of each piece that was written; false: stop. */
@@ -34,5 +34,13 @@ MV_CHECK marvis_status mv_save_matrix_write(const mv_save_matrix *m, mv_gguf_wri
 
 /* Bytes of a row of this type. */
 size_t mv_save_row_bytes(mv_dtype type, size_t n_cols);
+
+/* ---- calibrate.c ---------------------------------------------------------------------------- */
+
+struct marvis_calibration {
+    const marvis_model *model; /* borrowed */
+    mv_csm_columns columns;
+    int n_frames; /* that were spoken */
+};
 
 #endif

@@ -63,13 +63,16 @@ static bool store_bf16(uint8_t *dst, const float *x, size_t n) {
     return true;
 }
 
-static bool store_row(const mv_save_matrix *m, const float *row, uint8_t *dst, float *scale) {
+static bool store_row(const mv_save_matrix *m, size_t r, const float *row, uint8_t *dst,
+                      float *scale) {
+    const float *importance = m->importance;
+    if (importance) importance += r / m->rows_each * m->n_cols;
     switch (m->type) {
     case MV_DT_F32: memcpy(dst, row, m->n_cols * sizeof *row); return all_finite(row, m->n_cols);
     case MV_DT_F16: return store_f16(dst, row, m->n_cols);
     case MV_DT_BF16: return store_bf16(dst, row, m->n_cols);
-    case MV_DT_I8: return mv_quantize_int8((int8_t *)dst, scale, row, m->importance, m->n_cols);
-    default: return mv_quantize_blocks(dst, m->type, row, m->importance, m->n_cols);
+    case MV_DT_I8: return mv_quantize_int8((int8_t *)dst, scale, row, importance, m->n_cols);
+    default: return mv_quantize_blocks(dst, m->type, row, importance, m->n_cols);
     }
 }
 
@@ -81,8 +84,8 @@ static void convert_part(void *ctx, int part, int n_parts) {
     mv_share(c->n_rows, 1, part, n_parts, &begin, &end);
     for (; begin < end && !c->bad[part]; begin++) {
         read_row(m, c->first + begin, row, row + m->n_cols);
-        c->bad[part] =
-            !store_row(m, row, c->out + begin * row_bytes, c->scales ? &c->scales[begin] : NULL);
+        c->bad[part] = !store_row(m, c->first + begin, row, c->out + begin * row_bytes,
+                                  c->scales ? &c->scales[begin] : NULL);
     }
 }
 

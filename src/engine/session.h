@@ -117,6 +117,11 @@ bool mv_session_wants_frame(marvis_session *s);
 MV_CHECK marvis_status mv_generate_frames(marvis_session *const *sessions, size_t n,
                                           const mv_frame_buffers *buffers, marvis_error *err);
 
+/* ---- batch.c -------------------------------------------------------------------------------- */
+
+/* The observer, which must outlive the batch, sees the products of all frames that it makes. */
+void mv_batch_observe(marvis_batch *batch, const mv_observer *observer);
+
 /* ---- session_length.c ----------------------------------------------------------------------- */
 
 /* The length of the utterance by its text, and by voice and tail that it is spoken after. */

@@ -31,8 +31,9 @@ bool mv_checkpoint_is_gguf(const mv_checkpoint *ckpt);
 #define MV_KEY_GENERATION_CONFIG "marvis.generation_config" /* text of generation_config.json */
 #define MV_KEY_CODEC_CONFIG      "marvis.codec_config"      /* the codec's numbers, as JSON */
 #define MV_KEY_TOKENIZER         "tokenizer.huggingface.json"
-#define MV_KEY_IDENTITY          "marvis.identity"      /* of the model before it was quantised */
-#define MV_KEY_HEADS_BY_ROWS     "marvis.heads_by_rows" /* heads are [C-1][V][d] */
+#define MV_KEY_IDENTITY          "marvis.identity" /* of the model before it was quantised */
+#define MV_KEY_CALIBRATION       "marvis.calibration_frames" /* its scales were searched with */
+#define MV_KEY_HEADS_BY_ROWS     "marvis.heads_by_rows"      /* heads are [C-1][V][d] */
 
 /* The name that a tensor gets in a one-file model: the codec's are shortened, because ggml allows
  * names of 63 bytes. out has room for `size` bytes; longer names are kept as they are. False

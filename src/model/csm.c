@@ -111,6 +111,10 @@ void mv_csm_scratch_deinit(mv_csm_scratch *scratch) {
     *scratch = (mv_csm_scratch){0};
 }
 
+void mv_csm_scratch_observe(mv_csm_scratch *scratch, const mv_observer *observer) {
+    scratch->backbone.observer = scratch->depth.observer = observer;
+}
+
 /* ---- backbone ------------------------------------------------------------------------------- */
 
 void mv_csm_prefill(const mv_csm *csm, mv_csm_stream *stream, mv_csm_scratch *scratch,

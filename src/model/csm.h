@@ -83,6 +83,10 @@ MV_CHECK marvis_status mv_csm_scratch_init(mv_csm_scratch *scratch, const mv_csm
                                            marvis_error *err);
 void mv_csm_scratch_deinit(mv_csm_scratch *scratch);
 
+/* From here on the observer, which must outlive the scratch, sees all products of what runs with
+ * it; NULL: nobody does. */
+void mv_csm_scratch_observe(mv_csm_scratch *scratch, const mv_observer *observer);
+
 /* Runs n positions of one stream through the backbone: frames [n][C+1], mask [n][C+1], checked
  * before. hidden [n][D] gets the final-norm states, or, when last_only, hidden [D] that of the
  * last. The stream's capacity must suffice. */

@@ -102,3 +102,24 @@ marvis_status mv_csm_tensors(const mv_checkpoint *ckpt, mv_layout layout, const 
     *n = (size_t)(l.next - *list);
     return MARVIS_OK;
 }
+
+const mv_matrix *mv_csm_tensor_matrix(const mv_csm *csm, const mv_csm_tensor *t) {
+    const mv_llama *tower = t->tower == MV_TOWER_DEPTH ? &csm->depth : &csm->backbone;
+    switch (t->which) {
+    case MV_CLASS_TEXT: return &csm->text_table;
+    case MV_CLASS_AUDIO: return &csm->audio_table;
+    case MV_CLASS_PROJECTION: return &csm->projection;
+    case MV_CLASS_HEADS: return t->kind == MV_TENSOR_HEADS ? &csm->heads[0] : &csm->head0;
+    default: break;
+    }
+    const mv_llama_layer *y = &tower->layers[t->layer];
+    switch (t->part) {
+    case MV_BLOCK_Q: return &y->q;
+    case MV_BLOCK_K: return &y->k;
+    case MV_BLOCK_V: return &y->v;
+    case MV_BLOCK_O: return &y->o;
+    case MV_BLOCK_GATE: return &y->gate;
+    case MV_BLOCK_UP: return &y->up;
+    default: return &y->down;
+    }
+}

@@ -3,7 +3,7 @@
 #ifndef MV_MODEL_CSM_TENSORS_H
 #define MV_MODEL_CSM_TENSORS_H
 
-#include "model/csm_config.h"
+#include "model/csm.h"
 #include "model/csm_layout.h"
 
 typedef enum mv_weight_class {
@@ -43,5 +43,8 @@ typedef struct mv_csm_tensor {
 MV_CHECK marvis_status mv_csm_tensors(const mv_checkpoint *ckpt, mv_layout layout,
                                       const mv_csm_config *config, mv_csm_tensor **list, size_t *n,
                                       marvis_error *err);
+
+/* The matrix of a tensor that is no norm; of heads the first. */
+const mv_matrix *mv_csm_tensor_matrix(const mv_csm *csm, const mv_csm_tensor *tensor);
 
 #endif

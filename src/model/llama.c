@@ -120,6 +120,7 @@ mv_exec mv_llama_exec(const mv_llama_scratch *scratch, const mv_exec *exec) {
     mv_exec own = *exec;
     own.room = scratch->room;
     own.room_bytes = scratch->room_bytes;
+    own.observer = scratch->observer;
     return own;
 }
 

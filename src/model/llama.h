@@ -69,6 +69,7 @@ typedef struct mv_llama_scratch {
     float *storage;   /* owned; the others point into it */
     void *room;       /* owned: activations in int8 (nn/linear.h) */
     size_t room_bytes;
+    const mv_observer *observer; /* borrowed: of the products of what runs here; or NULL */
     int max_rows, max_context, n_parts;
 } mv_llama_scratch;
 
@@ -77,7 +78,8 @@ MV_CHECK marvis_status mv_llama_scratch_init(mv_llama_scratch *scratch,
                                              int max_context, int n_threads, marvis_error *err);
 void mv_llama_scratch_deinit(mv_llama_scratch *scratch);
 
-/* exec with this scratch's room, for up to max_rows rows as wide as any of the tower. */
+/* exec with this scratch's observer and room, for up to max_rows rows as wide as any of the tower.
+ */
 mv_exec mv_llama_exec(const mv_llama_scratch *scratch, const mv_exec *exec);
 
 /* Runs n_rows <= max_rows rows through the tower. x [n_rows][width] holds the input embeddings and

@@ -6,6 +6,15 @@
 #include "base/pool.h"
 #include "kernels/kernels.h"
 
+typedef struct mv_matrix mv_matrix;
+
+/* Sees what goes into products, for statistics: called for each mv_linear_multi on the thread that
+ * called it. w is the first of its matrices, x as there. */
+typedef struct mv_observer {
+    void (*see)(void *ctx, const mv_matrix *w, const float *x, size_t ldx, size_t n_batch);
+    void *ctx;
+} mv_observer;
+
 /* Where a network runs: kernels and threads, borrowed from the engine, and room for activations in
  * int8, borrowed from what runs (a session's buffers): an engine's own mv_exec has none. */
 typedef struct mv_exec {
@@ -13,18 +22,19 @@ typedef struct mv_exec {
     mv_pool *pool;     /* NULL: this thread alone */
     void *room;        /* aligned to 64 bytes; needed where a matrix is packed, else NULL */
     size_t room_bytes; /* at least mv_linear_room(1, n_cols) then */
+    const mv_observer *observer; /* borrowed; NULL: nobody looks */
 } mv_exec;
 
 /* A matrix [n_rows = out][n_cols = in], row-major, or packed in tiles of rows (kernels/packed.h).
  */
-typedef struct mv_matrix {
+struct mv_matrix {
     mv_wtype type;
     size_t n_rows, n_cols;
     size_t row_bytes; /* of a packed one: a sixteenth of a tile */
     const void *data; /* borrowed from a mapped file, or `owned` */
     void *owned;      /* freed by mv_matrix_deinit; NULL when borrowed */
     uint16_t *sample; /* owned, or NULL: [MV_SAMPLED_ROWS][n_cols] bf16, before it was quantised */
-} mv_matrix;
+};
 
 void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
 

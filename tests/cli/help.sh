@@ -23,5 +23,5 @@ sort -u options > in_help
 # .It Fl \-temperature Ar t
 grep '^\.It Fl' "$root/docs/marvis.1" | grep -o 'Fl \\-[a-z-]*' | sed 's/Fl \\-/--/' |
     sort -u > in_manual
-is 'options: as many as there are' 59 "$(wc -l < in_help | tr -d ' ')"
+is 'options: as many as there are' 60 "$(wc -l < in_help | tr -d ' ')"
 same 'the manual page has the options of the help' in_manual in_help

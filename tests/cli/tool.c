@@ -18,7 +18,8 @@ static int die(const char *what, const char *name) {
     return 1;
 }
 
-/* ---- model FOLDER FRAMES: speaks FRAMES frames; 0 = never ends, -1 = repeats one frame ---------
+/* ---- model FOLDER FRAMES: speaks FRAMES frames; 0 = never ends, -1 = repeats one frame,
+ * -2 = ends at once ---------------------------------------------------------------------------
  */
 
 enum { CODEBOOKS = 32, CODES = 16, VOCAB = CODES + 3 };
@@ -52,7 +53,7 @@ static int make_model(const char *folder, int n_frames) {
                    .audio_vocab = VOCAB,
                    .text_vocab = 258,
                    .max_positions = 2048,
-                   .first = 1,
+                   .first = n_frames != -2,
                    .second_best = -1};
     if (n_frames >= CODES) return die("too many frames", folder);
     for (int k = 0; k < VOCAB; k++) {

@@ -193,9 +193,10 @@ static marvis_status keep_rest(dialogue_job *job, marvis_status failed, marvis_e
     dialogue_result *r = &job->result;
     marvis_error cause = *err, ignored;
     marvis_status status = MARVIS_OK;
+    double seconds;
     if (job->n_samples == 0) return failed;
     if (job->audio)
-        status = job->output_failed ? audio_writer_keep(job->audio, &ignored)
+        status = job->output_failed ? audio_writer_keep(job->audio, 0, &seconds, &ignored)
                                     : audio_writer_finish(job->audio, &ignored);
     if (status == MARVIS_OK && job->player.playback && !job->output_failed)
         status = playback_drain(job->player.playback, &ignored);
@@ -233,7 +234,8 @@ marvis_status dialogue_perform(dialogue_job *job, marvis_error *err) {
         status = take_turn(job, i, err);
     cli_cancel_on_signal(NULL);
     progress_clear(&job->progress);
-    status = status == MARVIS_OK ? finish(job, err) : keep_rest(job, status, err);
+    if (status == MARVIS_OK) status = finish(job, err);
+    if (status != MARVIS_OK) status = keep_rest(job, status, err);
     r->seconds = to_seconds(job, job->n_samples);
     r->wall_s = platform_seconds() - job->start_s;
     r->plays = job->player.playback != NULL;

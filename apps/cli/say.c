@@ -25,6 +25,8 @@ enum {
     MOST_TEXT = 65536 /* bytes of it in the statistics */
 };
 
+static const double LEAST_KEPT_S = 0.5; /* of a file that could not be completed */
+
 typedef struct say_job {
     const cli_call *call;
     say_text text;
@@ -312,6 +314,7 @@ static marvis_status speak_at_once(say_job *job, marvis_error *err) {
                      .model = job->loaded.model,
                      .settings = job->speech_settings,
                      .n = cli_integer(job->call, CLI_JOBS, 1),
+                     .voice = &job->voice,
                      .text = &job->text,
                      .sink = job->sink,
                      .resume = &job->resume,
@@ -332,6 +335,25 @@ static marvis_status nothing_said(say_job *job, marvis_error *err) {
                         : "the model ended before it had said anything; try another --seed");
 }
 
+/* The speech has failed in its middle, for one because the disk is full. Its file is completed with
+ * what there is, so that hours of work are not lost; with --resume that is kept anyway. */
+static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error *err) {
+    marvis_error cause = *err, ignored;
+    uint64_t begin = job->result.info.begin + job->text.mark; /* of the piece under way */
+    char where[60] = "";
+    double seconds;
+    if (job->resume.path && job->resume.saved_pieces > 0)
+        return app_fail(err, failed, "%.700s; %s keeps what was spoken, and the same call goes on",
+                        cause.message, job->resume.partial);
+    if (!job->audio || audio_writer_keep(job->audio, LEAST_KEPT_S, &seconds, &ignored) != MARVIS_OK)
+        return failed;
+    if (begin > 0) snprintf(where, sizeof where, ", the text up to byte %" PRIu64, begin);
+    return app_fail(
+        err, failed,
+        "%.600s; %.200s holds the first %.1f s%s; a call with --resume goes on by itself",
+        cause.message, job->result.output, seconds, where);
+}
+
 static marvis_status speak(say_job *job, marvis_error *err) {
     say_result *r = &job->result;
     const marvis_model *model = job->loaded.model;
@@ -349,6 +371,7 @@ static marvis_status speak(say_job *job, marvis_error *err) {
     if (status == MARVIS_OK && r->n_frames == 0) return nothing_said(job, err);
     bool stays = job->resume.path && r->stop == MARVIS_STOP_CANCELLED;
     if (status == MARVIS_OK && !stays) status = job->sink.finish(job->sink.ctx, err);
+    if (status != MARVIS_OK) status = keep_rest(job, status, err);
     r->plays = job->player.playback != NULL;
     if (r->plays) playback_report(job->player.playback, &r->played);
     r->wall_s = platform_seconds() - start;
@@ -402,6 +425,7 @@ int say_run(const cli_call *call) {
     exit_status = say(&job);
     say_player_close(&job.player);
     marvis_speech_destroy(&job.speech);
+    say_voice_close(&job.voice);
     marvis_session_destroy(&job.session);
     cli_unload(&job.loaded);
     audio_writer_destroy(&job.audio);

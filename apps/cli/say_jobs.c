@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/say_voice.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/text_file.h"
@@ -13,8 +12,8 @@
 enum { FADE_MS = 5 };
 
 typedef struct paragraph {
-    uint64_t end; /* of it in the text */
-    int worker;   /* of the session; -1: it is complete */
+    uint64_t begin, end; /* of it in the text */
+    int worker;          /* of the session; -1: it is complete */
     marvis_speech *speech;
     marvis_speech_info info;
     float *pcm; /* owned [capacity]: from n_out to n is not written yet */
@@ -118,7 +117,8 @@ static marvis_status begin_paragraph(work *w, int worker, size_t end, marvis_err
                                        .offset = offset,
                                        .n_samples = 1,
                                        .pause_ms = settings.paragraph_pause_ms};
-    *p = (paragraph){.end = w->offset + end, .worker = worker, .paused = offset > 0};
+    *p = (paragraph){
+        .begin = offset, .end = w->offset + end, .worker = worker, .paused = offset > 0};
     settings.seed = seed_at(settings.seed, offset);
     marvis_status status = marvis_speech_create(w->sessions[worker], &settings, &p->speech, err);
     if (status != MARVIS_OK) return status;
@@ -196,6 +196,7 @@ static marvis_status write_some(work *w, paragraph *p, marvis_error *err) {
     p->n_out = p->n;
     n -= n_skip;
     if (n == 0) return MARVIS_OK;
+    r->info.begin = p->begin;
     w->any = true;
     w->last = pcm[n - 1];
     r->info.n_samples += (int64_t)n;
@@ -282,11 +283,9 @@ static marvis_status prepare(work *w, marvis_error *err) {
     if (!jobs->result->text || !w->sessions || !w->busy || !w->queue) return no_memory(err);
     marvis_status status = marvis_batch_create(jobs->model, jobs->n, &w->batch, err);
     for (size_t i = 0; i < n && status == MARVIS_OK; i++) {
-        say_voice voice;
         status = marvis_session_create(jobs->model, &jobs->result->settings, &w->sessions[i], err);
         if (status == MARVIS_OK)
-            status = say_voice_set(&voice, jobs->call, jobs->model, &jobs->result->settings,
-                                   w->sessions[i], err);
+            status = say_voice_use(jobs->voice, jobs->call, w->sessions[i], err);
     }
     if (jobs->position) {
         w->offset = jobs->position->offset;

@@ -7,6 +7,7 @@
 #include "cli/say_resume.h"
 #include "cli/say_sink.h"
 #include "cli/say_text.h"
+#include "cli/say_voice.h"
 
 enum { SAY_MOST_JOBS = 64 };
 
@@ -15,6 +16,7 @@ typedef struct say_jobs {
     const marvis_model *model;
     marvis_speech_settings settings; /* of each paragraph's speech, with the seed of the first */
     int n;                           /* paragraphs at once */
+    const say_voice *voice;          /* of all */
     say_text *text;
     say_sink sink;
     say_resume *resume;

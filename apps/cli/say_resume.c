@@ -218,9 +218,8 @@ static marvis_status write_samples(void *ctx, const float *pcm, size_t n, marvis
         ssize_t written = write(r->fd, next, left);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0)
-            return app_fail(err, MARVIS_ERR_IO,
-                            "%s: cannot be written: %s; the same call goes on from where it was",
-                            r->partial, strerror(errno));
+            return app_fail(err, MARVIS_ERR_IO, "%s: cannot be written: %s", r->partial,
+                            strerror(errno));
         next += written;
         left -= (size_t)written;
     }

@@ -64,30 +64,38 @@ static marvis_status record(const cli_call *call, const marvis_model *model,
     return status;
 }
 
+marvis_status say_voice_use(const say_voice *say, const cli_call *call, marvis_session *session,
+                            marvis_error *err) {
+    if (!say->voice) return MARVIS_OK;
+    marvis_status status = marvis_session_use_voice(session, say->voice, layout_of(call), err);
+    bool is_named = status == MARVIS_OK || strstr(err->message, say->path);
+    return is_named ? status : recording_blame(say->path, status, err);
+}
+
 marvis_status say_voice_set(say_voice *say, const cli_call *call, const marvis_model *model,
                             marvis_session_settings *settings, marvis_session *session,
                             marvis_error *err) {
     const char *name = cli_text(call, CLI_VOICE), *audio = cli_text(call, CLI_VOICE_AUDIO);
     double start = platform_seconds();
-    marvis_voice *voice;
     marvis_status status;
     *say = (say_voice){.path = name ? name : audio ? audio : cli_text(call, CLI_VOICE_CODES)};
     if (!say->path) return MARVIS_OK;
     if (name)
-        status = voice_store_load(name, &voice, NULL, err);
+        status = voice_store_load(name, &say->voice, NULL, err);
     else
-        status = record(call, model, settings, &voice, err);
+        status = record(call, model, settings, &say->voice, err);
+    if (status != MARVIS_OK)
+        return strstr(err->message, say->path) ? status : recording_blame(say->path, status, err);
     marvis_voice_info info = {.struct_size = sizeof info};
-    if (voice) marvis_voice_info_get(voice, &info);
-    if (status == MARVIS_OK && name && !cli_given(call, CLI_SPEAKER)) {
+    marvis_voice_info_get(say->voice, &info);
+    if (name && !cli_given(call, CLI_SPEAKER)) {
         settings->speaker = info.speaker;
         status = marvis_session_set_speaker(session, info.speaker, err);
     }
-    if (status == MARVIS_OK)
-        status = marvis_session_use_voice(session, voice, layout_of(call), err);
+    if (status == MARVIS_OK) status = say_voice_use(say, call, session, err);
     say->seconds = info.seconds;
-    marvis_voice_destroy(&voice);
     say->prepare_s = platform_seconds() - start;
-    bool is_named = status == MARVIS_OK || strstr(err->message, say->path);
-    return is_named ? status : recording_blame(say->path, status, err);
+    return status;
 }
+
+void say_voice_close(say_voice *say) { marvis_voice_destroy(&say->voice); }

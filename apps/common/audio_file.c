@@ -266,22 +266,43 @@ marvis_status audio_writer_finish(audio_writer *w, marvis_error *err) {
         status = encoder_finish(w, err);
     else if (w->format == AUDIO_WAV)
         status = wav_finish(w, err);
-    if (status != MARVIS_OK) {
-        out_file_discard(&w->file);
-        return status;
-    }
-    return out_file_commit(&w->file, err);
+    return status == MARVIS_OK ? out_file_commit(&w->file, err) : status;
 }
 
-marvis_status audio_writer_keep(audio_writer *w, marvis_error *err) {
+/* Samples in what an encoder has written so far, as others will read it; 0: it is no audio file. An
+ * encoder that could not complete its file has left out how long it is: they are counted. */
+static int64_t count_encoded(audio_writer *w) {
+    SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
+    SF_INFO info = {0};
+    int64_t n = 0;
+    sf_count_t part;
+    w->encoder_at = 0;
+    SNDFILE *decoder = sf_open_virtual(&io, SFM_READ, &info, w);
+    if (!decoder) return 0;
+    while ((part = sf_read_float(decoder, w->block.f32, BLOCK)) > 0)
+        n += part;
+    sf_close(decoder);
+    return n;
+}
+
+marvis_status audio_writer_keep(audio_writer *w, double least_s, double *seconds,
+                                marvis_error *err) {
     marvis_status status = MARVIS_OK;
-    int64_t header = w->format == AUDIO_WAV ? WAV_HEADER_BYTES : 0;
-    int64_t sample = w->format == AUDIO_F32 ? 4 : format_sndfile(w->format) ? 1 : 2;
+    bool is_encoded = format_sndfile(w->format) != 0;
+    int64_t header = w->format == AUDIO_WAV ? WAV_HEADER_BYTES : 0, n_samples;
+    int64_t bytes = w->file.size - header, sample = w->format == AUDIO_F32 ? 4 : 2;
+    *seconds = 0;
     if (w->encoder) sf_close(w->encoder); /* what it cannot write any more is missing at the end */
     w->encoder = NULL;
-    w->file.size -= w->file.size > header ? (w->file.size - header) % sample : 0;
-    if (!w->file.temp || w->file.size <= header || ftruncate(w->file.fd, (off_t)w->file.size) != 0)
+    if (!w->file.temp) return app_fail(err, MARVIS_ERR_IO, "there is nothing to keep");
+    n_samples = is_encoded ? count_encoded(w) : bytes > 0 ? bytes / sample : 0;
+    if (!is_encoded) w->file.size = header + n_samples * sample;
+    if (n_samples > 0) *seconds = (double)n_samples / w->sample_rate;
+    if (n_samples <= 0 || *seconds < least_s)
         status = app_fail(err, MARVIS_ERR_IO, "%s: there is nothing to keep", w->file.name);
+    else if (ftruncate(w->file.fd, (off_t)w->file.size) != 0)
+        status =
+            app_fail(err, MARVIS_ERR_IO, "%s: cannot be cut: %s", w->file.name, strerror(errno));
     else if (w->format == AUDIO_WAV)
         status = wav_finish(w, err);
     if (status == MARVIS_OK) return out_file_commit(&w->file, err);

@@ -41,13 +41,15 @@ MARVIS_CHECK marvis_status audio_writer_start(audio_writer *writer, int sample_r
 MARVIS_CHECK marvis_status audio_writer_write(audio_writer *writer, const float *pcm, size_t n,
                                               marvis_error *err);
 
-/* Completes the file and puts it in its place. Nothing may be written afterwards. */
+/* Completes the file and puts it in its place. Nothing may be written afterwards; of one that cannot
+ * be completed audio_writer_keep may save the most. */
 MARVIS_CHECK marvis_status audio_writer_finish(audio_writer *writer, marvis_error *err);
 
 /* After a write that failed, of a full disk for one: completes the file with what was written
- * before, up to a block of the encoder's less, and puts it in its place. ERR_IO: it cannot be, or
- * there is nothing to keep, as of a pipe. */
-MARVIS_CHECK marvis_status audio_writer_keep(audio_writer *writer, marvis_error *err);
+ * before, up to a block of the encoder's less, and puts it in its place; *seconds are in it.
+ * ERR_IO: it cannot be, or there are less than least_s seconds to keep, as of a pipe. */
+MARVIS_CHECK marvis_status audio_writer_keep(audio_writer *writer, double least_s, double *seconds,
+                                             marvis_error *err);
 
 /* Frees *writer and sets it to NULL; an unfinished file is removed. *writer NULL is allowed. */
 void audio_writer_destroy(audio_writer **writer);

@@ -58,3 +58,15 @@ fails 2 'must be 1 to 64' say --model "$models/m" -o x.wav --jobs 0 hi
 fails 2 'give --file FILE' say --model "$models/m" -o x.wav --jobs 2 -
 fails 2 '--jobs and --max-seconds' say --model "$models/m" -o x.wav --jobs 2 --max-seconds 3 hi
 fails 2 'nothing in it is spoken' say --model "$models/m" -o x.wav --jobs 2 '***'
+
+# A recorded voice is encoded once for all: what is told of it is told once.
+"$marvis" say --model "$models/endless" -o ref.wav --seed 1 --temperature 50 --no-guard --max-seconds 4 hi 2> /dev/null
+voiced() { # FILE JOBS
+    run "$marvis" say --model "$models/endless" --temperature 50 --codebooks 2 --retries 0 --seed 3 -o "$1" \
+        --jobs "$2" --voice-audio ref.wav --voice-text hm -f book.txt
+    is "a recorded voice, $2 at once: status" 0 "$status"
+    is "a recorded voice, $2 at once: one warning of its text" 1 "$(grep -c 'has 2 characters for' "$temp/err")"
+}
+voiced voiced2.wav 2
+voiced voiced5.wav 5
+same 'a recorded voice: the same however many' voiced2.wav voiced5.wav

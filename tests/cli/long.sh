@@ -126,3 +126,49 @@ if [ -s cut.wav.resume ]; then
 else
     skip 'over before it was killed'
 fi
+
+# ---- a full disk in the middle of a book, played as in errors.sh ---------------------------------
+full() { # FILE ARGUMENT...: with at most 32 or 64 KiB a file, or $blocks units of the shell's
+    file=$1
+    shift
+    (
+        ulimit -f ${blocks:-64}
+        "$marvis" say --model "$models/endless" -q --temperature 50 --codebooks 2 --retries 0 --seed 3 \
+            -o "$file" -f long.txt "$@" 2> "$temp/err"
+        echo $? > "$temp/status"
+    )
+    status=$(cat "$temp/status")
+}
+for jobs in 1 2; do
+    r all.wav -f long.txt --jobs $jobs
+    "$tool" samples all.wav > all.samples
+    for extension in wav raw flac opus mp3; do
+        name="a full disk, $extension, --jobs $jobs"
+        rm -f full.$extension
+        full full.$extension --jobs $jobs
+        is "$name: status" 1 "$status"
+        is "$name: one line" 1 "$(wc -l < "$temp/err" | tr -d ' ')"
+        is "$name: what is kept, and how to go on" 1 "$(grep -c "^marvis: full.$extension: cannot be \
+written: .*; full.$extension holds the first [0-9.]* s[a-z0-9, ]*; a call with --resume goes on by itself$" "$temp/err")"
+        is "$name: no temporary file" '' "$(listing | grep 'part$')"
+        if [ $extension = raw ]; then cp full.raw full.samples; else "$tool" samples full.$extension > full.samples; fi
+        seconds=$(sed -n 's/.*holds the first \([0-9.]*\) s.*/\1/p' "$temp/err")
+        is "$name: as long as it says" 1 "$(size full.samples | awk -v s="$seconds" '{d = $1 / 48000 - s; print (s >= 0.5 && d < 0.06 && d > -0.06)}')"
+        case $extension in opus | mp3) continue ;; esac
+        head -c "$(size full.samples)" all.samples > begin.samples
+        same "$name: the beginning of the speech" full.samples begin.samples
+    done
+done
+is 'a full disk: the text that is in it' 1 "$(full far.mp3; grep -c 'the text up to byte [1-9][0-9]*;' "$temp/err")"
+rm -f far.mp3
+full some.wav --resume
+is 'a full disk in the first piece, --resume: status' 1 "$status"
+is 'a full disk in the first piece, --resume: nothing is left' '' "$(listing | grep some)"
+blocks=600
+full some.wav --resume
+is 'a full disk with --resume: status' 1 "$status"
+is 'a full disk with --resume: told' 1 "$(grep -c '^marvis: some.wav.partial: cannot be written: .*; some.wav.partial keeps what was spoken, and the same call goes on$' "$temp/err")"
+is 'a full disk with --resume: a state' 1 "$(test -s some.wav.resume && echo 1)"
+r some.wav --resume -f long.txt
+same 'a full disk with --resume: gone on with' some.wav whole.wav
+is 'a full disk with --resume: nothing else is left' '' "$(listing | grep -e resume -e partial)"

@@ -62,7 +62,8 @@ def drift(args, marvis, teacher):
     for tag, voice in enumerate(VOICES):
         wav = args.out / f"book-{voice}.wav"
         if not wav.exists():
-            marvis.run("say", "--model", marvis.model, "--speaker", tag, "--seed", args.seed, "--quiet", "-f", book, "-o", wav)
+            marvis.run("say", "--model", marvis.model, "--speaker", tag, "--seed", args.seed, "--threads", 1, "--quiet",
+                       *marvis.options, "-f", book, "-o", wav)
         x = read_wav(wav)
         rows = [x[at:at + 60 * RATE] for at in range(0, len(x) - 30 * RATE, 60 * RATE)]
         values = [(median_pitch(r), level_db(r), syllables(r)) for r in rows]
@@ -85,34 +86,50 @@ def reference(teacher, voice, first, folder):
     return kept, text, samples
 
 
+def mean(values):
+    """Of those that are numbers; NaN where none is."""
+    values = [v for v in values if not np.isnan(v)]
+    return sum(values) / len(values) if values else float("nan")
+
+
 def turns(args, marvis, teacher):
+    """A turn of less than a quarter of a second, or of none at all, has no voice and no pitch."""
     texts, judge = sentences("domain"), judge_of(teacher)
-    print("| voices of the conversation | turns | right voice | pitch of the first and last quarter, Hz |\n|---|---|---|---|")
-    for k, pair in enumerate([(a, b) for i, a in enumerate(VOICES) for b in VOICES[i + 1:]]):
+    pairs = [(a, b) for i, a in enumerate(VOICES) for b in VOICES[i + 1:]]
+    print("| voices of the conversation | turns | empty | right voice | pitch of the first and last quarter, Hz |\n|---|---|---|---|---|")
+    for k, pair in enumerate(pairs):
+        if args.pair and set(args.pair.split("+")) != set(pair):
+            continue
         voices = {}
         for tag, voice in enumerate(pair):
             wav, text, _ = reference(teacher, voice, texts[3 * tag:3 * tag + 3], args.out)
             voices[voice] = {"speaker": NEUTRAL - tag, "audio": str(wav.resolve()), "text": text}
         said = [{"speaker": pair[i % 2], "text": texts[(40 * k + 20 + i) % len(texts)]} for i in range(args.turns)]
         name = args.out / "-".join(pair)
+        wav, stats = name.with_suffix(".wav"), name.with_suffix(".stats")
         name.with_suffix(".json").write_text(json.dumps({"voices": voices, "turns": said}))
-        if not name.with_suffix(".wav").exists():
-            marvis.run("dialogue", name.with_suffix(".json"), "--model", marvis.model, "--seed", args.seed, "--quiet", "--stats",
-                       name.with_suffix(".stats"), *marvis.options, "-o", name.with_suffix(".wav"))
-        x, told = read_wav(name.with_suffix(".wav")), json.loads(name.with_suffix(".stats").read_text())["turns"]
-        heard, pitches = [], {v: [] for v in pair}
-        for t in told:
+        if not wav.exists() or not stats.exists():
+            marvis.run("dialogue", name.with_suffix(".json"), "--model", marvis.model, "--seed", args.seed, "--threads", 1,
+                       "--quiet", "--stats", stats, *marvis.options, "-o", wav)
+        x, told = read_wav(wav), json.loads(stats.read_text())["turns"]
+        heard, empty, pitches = [], [], {v: [] for v in pair}
+        for i, t in enumerate(told):
             part = x[int(t["start_s"] * RATE):int((t["start_s"] + t["seconds"]) * RATE)]
-            heard.append(judge.nearest(judge.features(part)) == t["name"] if len(part) > RATE // 4 else False)
-            pitches[t["name"]].append(median_pitch(part))
+            has_sound = len(part) > RATE // 4
+            heard.append(has_sound and judge.nearest(judge.features(part)) == t["name"])
+            pitches[t["name"]].append(median_pitch(part) if has_sound else float("nan"))
+            if not len(part):
+                empty.append(i + 1)
         quarter = max(1, args.turns // 8)
-        print(f"| {' and '.join(pair)} | {len(told)} | {sum(heard)} | " + ", ".join(
-            f"{v} {np.nanmean(p[:quarter]):.0f} and {np.nanmean(p[-quarter:]):.0f}" for v, p in pitches.items()) + " |", flush=True)
+        print(f"| {' and '.join(pair)} | {len(told)} | {len(empty)} | {sum(heard)} | " + ", ".join(
+            f"{v} {mean(p[:quarter]):.0f} and {mean(p[-quarter:]):.0f}" for v, p in pitches.items()) + " |", flush=True)
+        for i in empty:
+            print(f"nothing said in turn {i}: {told[i - 1]['name']}: {said[i - 1]['text']}", flush=True)
 
 
 def starts(args, marvis, teacher):
     """Level of the first frame against the loudest 20 ms of the utterance: the new text has not begun to sound there."""
-    texts, rows = sentences("domain"), {"as it is": [], "cut off at its last sound": []}
+    texts, rows, again, nothing = sentences("domain"), {"as it is": [], "cut off at its last sound": []}, {}, []
     for i in range(args.count):
         voice = VOICES[i % len(VOICES)]
         wav, text, samples = reference(teacher, voice, [texts[(3 * i + j) % len(texts)] for j in range(3)], args.out)
@@ -122,15 +139,27 @@ def starts(args, marvis, teacher):
         write_wav(cut, samples[:np.flatnonzero(loud)[-1] // 1920 * 1920])       # whole frames: nothing is filled up
         marvis.run("codec", "encode", "--model", marvis.model, "--quiet", cut, "-o", codes)
         for name, given in (("as it is", ["--voice-audio", wav]), ("cut off at its last sound", ["--voice-codes", codes])):
-            out = args.out / f"start-{i:02}-{len(rows[name])}-{given[0][8:]}.wav"
-            marvis.run("say", "--model", marvis.model, "--speaker", NEUTRAL, "--seed", args.seed, "--quiet", *given, "--voice-text",
-                       text, "-o", out, "--", texts[(3 * i + 50) % len(texts)])
+            out, new = args.out / f"start-{i:02}-{given[0][8:]}.wav", texts[(3 * i + 50) % len(texts)]
+            stats = out.with_suffix(".stats")
+            try:
+                marvis.run("say", "--model", marvis.model, "--speaker", NEUTRAL, "--seed", args.seed, "--threads", 1, "--quiet",
+                           "--stats", stats, *given, "--voice-text", text, *marvis.options, "-o", out, "--", new)
+            except Failure as e:
+                if "before it had said anything" not in str(e):
+                    raise
+                nothing.append(f"nothing said in recording {i} of {voice}, {name}: {new}")
+                continue
+            told = json.loads(stats.read_text())
+            if told["pieces"]["retries"]:
+                again.setdefault(name, []).append(f"recording {i} of {voice}, {name}: begun again, {told['seconds']:.1f} s: {new}")
             x = read_wav(out).astype(np.float64)
             blocks = (x[:len(x) // 480 * 480].reshape(-1, 480) ** 2).mean(1)
-            rows[name].append(10 * np.log10(blocks[:4].max() / blocks.max() + 1e-9))
-    print("| recording | utterances | first 80 ms, median | loudest | begin above -30 dB |\n|---|---|---|---|---|")
+            rows[name].append(10 * np.log10(blocks[:4].max() / max(blocks.max(), 1e-12) + 1e-9))
+    print("| recording | utterances | begun again | first 80 ms, median | loudest | begin above -30 dB |\n|---|---|---|---|---|---|")
     for name, values in rows.items():
-        print(f"| {name} | {len(values)} | {np.median(values):.0f} dB | {max(values):.0f} dB | {sum(v > -30 for v in values)} |")
+        levels = f"{np.median(values):.0f} dB | {max(values):.0f} dB" if values else "- | -"
+        print(f"| {name} | {len(values)} of {args.count} | {len(again.get(name, []))} | {levels} | {sum(v > -30 for v in values)} |")
+    print("\n".join(sum(again.values(), []) + nothing))
 
 
 def main():
@@ -143,7 +172,8 @@ def main():
     parser.add_argument("--words", type=int, default=3000)
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--say", default="", metavar="OPTIONS", help="more options of marvis dialogue")
+    parser.add_argument("--say", default="", metavar="OPTIONS", help="more options of the program")
+    parser.add_argument("--pair", metavar="VOICE+VOICE", help="of turns: these two alone")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     try:

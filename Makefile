@@ -4,7 +4,9 @@
 #   make test           build and run all tests; the last line says "N passed, M failed"
 #   make install        to PREFIX (default /usr/local), below DESTDIR
 #   make deps           install what the build needs (apt or brew)
-#   make bench | asan | tsan | clang | arm64 | fuzz | check | format | clean
+#   make bench          what speech costs here; with GGML_DIR=FOLDER (ggml's sources) beside ggml on the
+#                       same matrices, with BENCH_PYTHON=PYTHON beside transformers and mlx-audio
+#   make asan | tsan | clang | arm64 | fuzz | check | format | clean
 #
 # BUILD names the build folder, MESON_OPTIONS what meson setup gets besides.
 
@@ -29,6 +31,12 @@ test: all
 
 bench: all
 	$(MESON) test -C $(BUILD) --benchmark --verbose
+ifneq ($(GGML_DIR),)
+	BUILD='$(BUILD)' tools/bench_peers.sh '$(GGML_DIR)'
+endif
+ifneq ($(BENCH_PYTHON),)
+	BUILD='$(BUILD)' tools/bench_python.sh '$(BENCH_PYTHON)'
+endif
 
 install: $(BUILD)/build.ninja
 	$(MESON) configure $(BUILD) -Dprefix=$(abspath $(PREFIX))

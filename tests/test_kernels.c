@@ -352,12 +352,64 @@ static void tiers_under_test_are_told(void **state) {
         printf("# tier %s\n", tiers[i].name);
 }
 
+/* ---- products in tiles ------------------------------------------------------------------------ */
+
+/* Column after column by one fused multiply-add each: on every tier but scalar to the bit. */
+static void check_tiled(shape s, size_t ldx, size_t ldy, uint64_t *seed) {
+    const test_tier *tiers;
+    const size_t n_tiers = test_tiers(&tiers), n_tiles = (s.n_rows + 15) / 16;
+    const size_t n_w = n_tiles * 16 * s.n_cols, n_y = (s.n_batch - 1) * ldy + s.n_rows;
+    const size_t n_x = (s.n_batch - 1) * ldx + s.n_cols;
+    float *w = test_guard_alloc(n_w * sizeof *w), *x = test_guard_alloc(n_x * sizeof *x);
+    float *y = test_guard_alloc(n_y * sizeof *y);
+    for (size_t i = 0; i < n_w; i++)
+        w[i] = test_uniform(seed); /* rows that are missing, too: nothing may come of them */
+    for (size_t i = 0; i < n_x; i++)
+        x[i] = test_uniform(seed);
+    for (size_t t = 0; t < n_tiers; t++) {
+        for (size_t i = 0; i < n_y; i++)
+            y[i] = canary;
+        tiers[t].kernels->tiled(y, ldy, w, x, ldx, s.n_rows, s.n_cols, s.n_batch);
+        for (size_t i = 0; i < n_y; i++) {
+            const size_t b = i / ldy, r = i % ldy;
+            float want = 0, magnitude = 0;
+            for (size_t c = 0; r < s.n_rows && c < s.n_cols; c++) {
+                const float term = w[(r / 16 * s.n_cols + c) * 16 + r % 16];
+                want = fmaf(term, x[b * ldx + c], want);
+                magnitude += fabsf(term * x[b * ldx + c]);
+            }
+            const float bound = t ? 0 : (float)(s.n_cols + 6) * 0x1p-23f * magnitude;
+            if (r >= s.n_rows ? y[i] != canary : !(fabsf(y[i] - want) <= bound))
+                fail_msg("%s %zux%zu b%zu: row %zu, column %zu is %.9g, must be %.9g +- %g",
+                         tiers[t].name, s.n_rows, s.n_cols, s.n_batch, r, b, (double)y[i],
+                         (double)(r >= s.n_rows ? canary : want), (double)bound);
+        }
+    }
+    test_guard_free(w), test_guard_free(x), test_guard_free(y);
+}
+
+static void tiled_products_are_exact_chains(void **state) {
+    (void)state;
+    static const size_t rows[] = {1, 4, 7, 8, 9, 15, 16, 17, 31, 33, 48};
+    static const size_t batches[] = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 23, 48, 49, 101};
+    uint64_t seed = 5;
+    int n_cases = 0;
+    for (size_t n_cols = 1; n_cols <= 257; n_cols++, n_cases++) {
+        shape s = {rows[n_cols % 11], n_cols, batches[n_cols % 14]};
+        check_tiled(s, n_cols % 2 ? n_cols : n_cols / 2 + 1, s.n_rows + n_cols % 3, &seed);
+    }
+    for (size_t i = 0; i < 11 * 14; i++, n_cases++)
+        check_tiled((shape){rows[i % 11], 20, batches[i / 11]}, 20, rows[i % 11], &seed);
+    assert_int_equal(n_cases, 257 + 11 * 14);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiers_under_test_are_told),
         cmocka_unit_test(tiers_are_found_by_name),
         cmocka_unit_test(matmul_of_every_width),
         cmocka_unit_test(matmul_of_every_tile),
+        cmocka_unit_test(tiled_products_are_exact_chains),
         cmocka_unit_test(matmul_of_the_models_shapes),
         cmocka_unit_test(matmul_of_overlapping_rows),
         cmocka_unit_test(matmul_of_nothing_writes_nothing),

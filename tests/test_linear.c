@@ -179,12 +179,58 @@ static void a_row_is_read_as_f32(void **state) {
     }
 }
 
+/* Rows to tiles and back, ragged and whole; products by any number of threads. */
+static void weights_in_tiles(void **state) {
+    (void)state;
+    marvis_error err;
+    uint64_t seed = 25;
+    int n_cases = 0;
+    mv_exec exec = {.kernels = mv_kernels_get(mv_tier_best())};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const size_t n_rows = shapes[i].n_rows, n_cols = shapes[i].n_cols, n = shapes[i].n_batch;
+        const size_t ldx = n_cols + i % 3, ldy = n_rows + i % 2, n_y = n * ldy;
+        mv_matrix m;
+        fill(&m, MV_W_F32, n_rows, n_cols, &seed);
+        float *rows = mv_alloc(n_rows * n_cols, sizeof *rows), *row = mv_alloc(n_cols, sizeof *row);
+        memcpy(rows, m.data, n_rows * n_cols * sizeof *rows);
+        mv_alloc_fail_after(1, false);
+        assert_int_equal(mv_matrix_tile(&m, &err), MARVIS_ERR_MEMORY);
+        mv_alloc_fail_after(0, false);
+        assert_int_equal(m.type, MV_W_F32);
+        assert_ok(mv_matrix_tile(&m, &err), err);
+        assert_int_equal(m.type, MV_W_F32_TILED);
+        assert_int_equal(mv_matrix_bytes(&m), (n_rows + 15) / 16 * 16 * n_cols * sizeof(float));
+        for (size_t r = 0; r < n_rows; r++) {
+            mv_matrix_row(&m, r, row);
+            assert_memory_equal(row, rows + r * n_cols, n_cols * sizeof *row);
+        }
+        float *x = mv_alloc(n * ldx, sizeof *x), *want = mv_alloc(n_y, sizeof *want);
+        float *got = mv_alloc(n_y, sizeof *got);
+        for (size_t k = 0; k < n * ldx; k++)
+            x[k] = test_uniform(&seed);
+        exec.kernels->tiled(want, ldy, m.data, x, ldx, n_rows, n_cols, n);
+        for (int n_threads = 1; n_threads <= 5; n_threads += 2, n_cases++) {
+            assert_ok(mv_pool_create(n_threads, &exec.pool, &err), err);
+            memset(got, 0, n_y * sizeof *got);
+            mv_linear(&exec, &m, x, ldx, n, got, ldy);
+            assert_memory_equal(got, want, n_y * sizeof *got);
+            mv_pool_destroy(&exec.pool);
+        }
+        mv_free(rows), mv_free(row), mv_free(x), mv_free(want), mv_free(got);
+        mv_matrix_deinit(&m);
+    }
+    mv_matrix none = {0};
+    assert_ok(mv_matrix_tile(&none, &err), err);
+    assert_int_equal(n_cases, 12 * 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trap_45_any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(several_matrices_are_the_same_as_each_alone),
         cmocka_unit_test(packed_matrices_among_others),
         cmocka_unit_test(a_row_is_read_as_f32),
+        cmocka_unit_test(weights_in_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

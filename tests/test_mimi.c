@@ -249,14 +249,17 @@ static void trap_33_gelu_is_exact(void **ctx) {
 
 /* y [n][rows] = x [n][cols] W^T */
 static void dense_linear(const mv_matrix *w, const double *x, size_t n, double *y) {
-    const float *values = w->data;
-    for (size_t t = 0; t < n; t++)
-        for (size_t r = 0; r < w->n_rows; r++) {
+    float *row = floats(w->n_cols);
+    for (size_t r = 0; r < w->n_rows; r++) {
+        mv_matrix_row(w, r, row);
+        for (size_t t = 0; t < n; t++) {
             double sum = 0;
             for (size_t c = 0; c < w->n_cols; c++)
-                sum += (double)values[r * w->n_cols + c] * x[t * w->n_cols + c];
+                sum += (double)row[c] * x[t * w->n_cols + c];
             y[t * w->n_rows + r] = sum;
         }
+    }
+    free(row);
 }
 
 static void dense_norm(const double *x, const float *weight, const float *bias, size_t n,

@@ -17,9 +17,9 @@
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
-enum { MV_TILE_ROWS = 16, MV_LINE_BYTES = 64 };
+enum { MV_LINE_BYTES = 64 };
 
-static inline bool mv_is_packed(mv_wtype type) { return type >= MV_W_I8; }
+static inline bool mv_is_packed(mv_wtype type) { return type >= MV_W_I8 && type < MV_N_WTYPES; }
 static inline bool mv_packed_has_mins(mv_wtype type) {
     return type == MV_W_Q8A || type == MV_W_Q4A;
 }

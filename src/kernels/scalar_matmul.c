@@ -38,6 +38,19 @@ static void matmul(load_fn load, float *y, size_t ldy, const void *w, size_t row
     }
 }
 
+void mv_tiled_scalar(float *y, size_t ldy, const float *w, const float *x, size_t ldx,
+                     size_t n_rows, size_t n_cols, size_t n_batch) {
+    for (size_t b = 0; b < n_batch; b++) {
+        for (size_t r = 0; r < n_rows; r++) {
+            const float *column = w + r / MV_TILE_ROWS * MV_TILE_ROWS * n_cols + r % MV_TILE_ROWS;
+            float sum = 0;
+            for (size_t c = 0; c < n_cols; c++)
+                sum += column[c * MV_TILE_ROWS] * x[b * ldx + c];
+            y[b * ldy + r] = sum;
+        }
+    }
+}
+
 void mv_matmul_f32_scalar(float *y, size_t ldy, const void *w, size_t row_bytes, const float *x,
                           size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch) {
     matmul(load_f32, y, ldy, w, row_bytes, x, ldx, n_rows, n_cols, n_batch);

@@ -31,6 +31,8 @@
     MV_TIER_MATMUL_(f32, tier);                                                                    \
     MV_TIER_MATMUL_(f16, tier);                                                                    \
     MV_TIER_MATMUL_(bf16, tier);                                                                   \
+    void MV_TIER_JOIN(tiled, tier)(float *y, size_t ldy, const float *w, const float *x,           \
+                                   size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch);      \
     float MV_TIER_JOIN(dot, tier)(const float *a, const float *b, size_t n);                       \
     void MV_TIER_JOIN(axpy, tier)(float *y, float a, const float *x, size_t n);                    \
     void MV_TIER_JOIN(silu_mul, tier)(float *y, const float *g, const float *u, size_t n);         \
@@ -43,7 +45,7 @@
         id,                                                                                        \
             {MV_TIER_JOIN(matmul_f32, tier), MV_TIER_JOIN(matmul_f16, tier),                       \
              MV_TIER_JOIN(matmul_bf16, tier)},                                                     \
-            MV_TIER_JOIN(quantize, packed),                                                        \
+            MV_TIER_JOIN(tiled, tier), MV_TIER_JOIN(quantize, packed),                             \
             {MV_TIER_JOIN(packed_i8, packed), MV_TIER_JOIN(packed_q8, packed),                     \
              MV_TIER_JOIN(packed_q8a, packed), MV_TIER_JOIN(packed_q4, packed),                    \
              MV_TIER_JOIN(packed_q4a, packed)},                                                    \

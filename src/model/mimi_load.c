@@ -212,8 +212,13 @@ marvis_status mv_mimi_load_block(const mv_mimi_loader *l, const char *side, int 
                        b ? &b->scale2 : NULL));
     MV_TRY(take_matrix(l, module, m ? "linear1.weight" : "mlp.fc1.weight", c->mlp_width, c->latent,
                        b ? &b->fc1 : NULL));
-    return take_matrix(l, module, m ? "linear2.weight" : "mlp.fc2.weight", c->latent, c->mlp_width,
-                       b ? &b->fc2 : NULL);
+    MV_TRY(take_matrix(l, module, m ? "linear2.weight" : "mlp.fc2.weight", c->latent, c->mlp_width,
+                       b ? &b->fc2 : NULL));
+    if (!b) return MARVIS_OK;
+    mv_matrix *const weights[] = {&b->qkv, &b->out, &b->fc1, &b->fc2};
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        MV_TRY(mv_matrix_tile(weights[i], l->err));
+    return MARVIS_OK;
 }
 
 static marvis_status load_transformer(const mv_mimi_loader *l, mv_mimi *mimi) {
@@ -307,7 +312,7 @@ static marvis_status load_quantizer(const mv_mimi_loader *l, mv_mimi *mimi) {
     MV_TRY(load_output_proj(l, false, project));
     for (int i = 0; i < c->n_codebooks; i++)
         MV_TRY(load_codebook(l, i, &mimi->tables[i]));
-    return MARVIS_OK;
+    return mv_matrix_tile(&mimi->project, l->err);
 }
 
 /* ---- the whole ---- */

@@ -92,10 +92,8 @@ void mv_mimi_destroy(mv_mimi **mimi_ptr) {
 
 const mv_mimi_config *mv_mimi_config_of(const mv_mimi *mimi) { return &mimi->config; }
 
-static size_t matrix_bytes(const mv_matrix *m) { return m->n_rows * m->row_bytes; }
-
 static size_t conv_bytes(const mv_conv *conv) {
-    return matrix_bytes(&conv->w) + (conv->bias ? (size_t)conv->out * sizeof(float) : 0);
+    return mv_matrix_bytes(&conv->w) + (conv->bias ? (size_t)conv->out * sizeof(float) : 0);
 }
 
 size_t mv_mimi_bytes(const mv_mimi *mimi) {
@@ -103,11 +101,11 @@ size_t mv_mimi_bytes(const mv_mimi *mimi) {
     size_t n = (size_t)c->n_codebooks * (size_t)c->codebook_size * (size_t)c->codebook_dim;
     n += (size_t)mimi->upsample.channels * (size_t)mimi->upsample.kernel;
     n += (size_t)c->n_layers * 6 * (size_t)c->latent;
-    size_t bytes = n * sizeof(float) + matrix_bytes(&mimi->project);
+    size_t bytes = n * sizeof(float) + mv_matrix_bytes(&mimi->project);
     for (int i = 0; i < c->n_layers; i++) {
         const mv_mimi_block *b = &mimi->blocks[i];
-        bytes += matrix_bytes(&b->qkv) + matrix_bytes(&b->out);
-        bytes += matrix_bytes(&b->fc1) + matrix_bytes(&b->fc2);
+        bytes += mv_matrix_bytes(&b->qkv) + mv_matrix_bytes(&b->out);
+        bytes += mv_matrix_bytes(&b->fc1) + mv_matrix_bytes(&b->fc2);
     }
     bytes += conv_bytes(&mimi->first) + conv_bytes(&mimi->last);
     for (int i = 0; i < c->n_ratios; i++) {

@@ -38,6 +38,12 @@ static marvis_status bias_alloc(float **dst, const float *bias, size_t out, size
     return MARVIS_OK;
 }
 
+static marvis_status tile(mv_conv *conv, marvis_error *err) {
+    marvis_status status = mv_matrix_tile(&conv->w, err);
+    if (status != MARVIS_OK) mv_conv_deinit(conv);
+    return status;
+}
+
 marvis_status mv_conv_init(mv_conv *conv, const float *weight, const float *bias, int in, int out,
                            int kernel, int stride, marvis_error *err) {
     assert(in > 0 && out > 0 && stride > 0 && kernel >= stride);
@@ -54,7 +60,7 @@ marvis_status mv_conv_init(mv_conv *conv, const float *weight, const float *bias
         for (size_t i = 0; i < ni; i++)
             for (size_t k = 0; k < nk; k++)
                 w[(o * nk + k) * ni + i] = weight[(o * ni + i) * nk + k];
-    return MARVIS_OK;
+    return tile(conv, err);
 }
 
 marvis_status mv_conv_init_transposed(mv_conv *conv, const float *weight, const float *bias, int in,
@@ -79,7 +85,7 @@ marvis_status mv_conv_init_transposed(mv_conv *conv, const float *weight, const 
                 size_t j = tap % ns, d = tap / ns;
                 w[((j * no + o) * m + (m - 1 - d)) * ni + i] = weight[(i * no + o) * nk + tap];
             }
-    return MARVIS_OK;
+    return tile(conv, err);
 }
 
 marvis_status mv_convtr_dw_init(mv_convtr_dw *conv, const float *weight, int channels, int kernel,

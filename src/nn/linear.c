@@ -25,15 +25,47 @@ void mv_matrix_deinit(mv_matrix *m) {
     *m = (mv_matrix){0};
 }
 
+static bool in_tiles(const mv_matrix *m) {
+    return mv_is_packed(m->type) || m->type == MV_W_F32_TILED;
+}
+
 size_t mv_matrix_bytes(const mv_matrix *m) {
-    size_t grain = mv_is_packed(m->type) ? MV_TILE_ROWS : 1;
+    size_t grain = in_tiles(m) ? MV_TILE_ROWS : 1;
     return (m->n_rows + grain - 1) / grain * grain * m->row_bytes;
+}
+
+marvis_status mv_matrix_tile(mv_matrix *m, marvis_error *err) {
+    if (!m->data) return MARVIS_OK;
+    assert(m->type == MV_W_F32 && m->owned && m->row_bytes == m->n_cols * sizeof(float));
+    const size_t n_tiles = (m->n_rows + MV_TILE_ROWS - 1) / MV_TILE_ROWS;
+    size_t n;
+    float *tiles = NULL;
+    if (mv_mul_size(n_tiles * MV_TILE_ROWS, m->n_cols, &n)) tiles = mv_alloc(n, sizeof *tiles);
+    if (!tiles) return mv_fail_memory(err, n * sizeof *tiles, "weights in tiles");
+    const float *rows = m->data;
+    for (size_t t = 0; t < n_tiles; t++) {
+        const size_t first = t * MV_TILE_ROWS, left = m->n_rows - first;
+        const size_t n_rows = left < MV_TILE_ROWS ? left : MV_TILE_ROWS;
+        float *tile = tiles + first * m->n_cols;
+        for (size_t c = 0; c < m->n_cols; c++)
+            for (size_t i = 0; i < n_rows; i++)
+                tile[c * MV_TILE_ROWS + i] = rows[(first + i) * m->n_cols + c];
+    }
+    mv_free(m->owned);
+    m->type = MV_W_F32_TILED;
+    m->data = m->owned = tiles;
+    return MARVIS_OK;
 }
 
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst) {
     assert(r < m->n_rows);
     if (mv_is_packed(m->type))
         mv_packed_get(dst, m->type, m->data, m->n_cols, r);
+    else if (m->type == MV_W_F32_TILED)
+        for (size_t c = 0; c < m->n_cols; c++)
+            dst[c] =
+                ((const float *)
+                     m->data)[(r / MV_TILE_ROWS * m->n_cols + c) * MV_TILE_ROWS + r % MV_TILE_ROWS];
     else
         mv_widen(dst, m->type, (const char *)m->data + r * m->row_bytes, m->n_cols);
 }
@@ -119,6 +151,9 @@ static void multiply(const linear_job *job, const mv_linear_out *out, size_t row
         job->kernels->packed[w->type - MV_N_FLOAT_WTYPES](
             y, out->ldy, data, row_end - row, w->n_cols, x->q + b * w->n_cols,
             x->blocks + b * (w->n_cols / MV_BLOCK), b_end - b);
+    else if (w->type == MV_W_F32_TILED)
+        job->kernels->tiled(y, out->ldy, (const float *)(const void *)data, x->x + b * x->ldx,
+                            x->ldx, row_end - row, w->n_cols, b_end - b);
     else
         job->kernels->matmul[w->type](y, out->ldy, data, w->row_bytes, x->x + b * x->ldx, x->ldx,
                                       row_end - row, w->n_cols, b_end - b);
@@ -129,7 +164,7 @@ static void run_part(void *ctx, int part, int n_parts) {
     for (size_t i = 0; i < job->n_outs; i++) {
         const mv_linear_out *out = &job->outs[i];
         size_t row = 0, row_end = out->w->n_rows, b = 0, b_end = job->rows->n;
-        size_t grain = mv_is_packed(out->w->type) ? MV_TILE_ROWS : ROW_GRAIN;
+        size_t grain = in_tiles(out->w) ? MV_TILE_ROWS : ROW_GRAIN;
         if (job->split_batch)
             mv_share(job->rows->n, BATCH_GRAIN, part, n_parts, &b, &b_end);
         else

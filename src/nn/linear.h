@@ -25,12 +25,12 @@ typedef struct mv_exec {
     const mv_observer *observer; /* borrowed; NULL: nobody looks */
 } mv_exec;
 
-/* A matrix [n_rows = out][n_cols = in], row-major, or packed in tiles of rows (kernels/packed.h).
- */
+/* A matrix [n_rows = out][n_cols = in], row-major, or in tiles of 16 rows: quantised ones as in
+ * kernels/packed.h, MV_W_F32_TILED as in kernels.h. */
 struct mv_matrix {
     mv_wtype type;
     size_t n_rows, n_cols;
-    size_t row_bytes; /* of a packed one: a sixteenth of a tile */
+    size_t row_bytes; /* of one in tiles: a sixteenth of a tile */
     const void *data; /* borrowed from a mapped file, or `owned` */
     void *owned;      /* freed by mv_matrix_deinit; NULL when borrowed */
     uint16_t *sample; /* owned, or NULL: [MV_SAMPLED_ROWS][n_cols] bf16, before it was quantised */
@@ -40,6 +40,10 @@ void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
 
 /* Bytes of its data. */
 size_t mv_matrix_bytes(const mv_matrix *m);
+
+/* From rows one after another to tiles of 16 (MV_W_F32_TILED): m is f32 and owned, or empty. For
+ * weights that are multiplied with many rows at a time. On ERR_MEMORY m is as it was. */
+MV_CHECK marvis_status mv_matrix_tile(mv_matrix *m, marvis_error *err);
 
 /* Row r as f32 into dst [n_cols]. r < n_rows. */
 void mv_matrix_row(const mv_matrix *m, size_t r, float *dst);

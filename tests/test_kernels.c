@@ -352,7 +352,7 @@ static void tiers_under_test_are_told(void **state) {
         printf("# tier %s\n", tiers[i].name);
 }
 
-/* ---- products in tiles ------------------------------------------------------------------------ */
+/* ---- products in tiles ----------------------------------------------------------------------- */
 
 /* Column after column by one fused multiply-add each: on every tier but scalar to the bit. */
 static void check_tiled(shape s, size_t ldx, size_t ldy, uint64_t *seed) {

@@ -116,7 +116,7 @@ static void the_caller_waits_for_the_slowest(void **state) {
     mv_pool_destroy(&pool);
 }
 
-/* ---- workers that are held up ------------------------------------------------------------------ */
+/* ---- workers that are held up ---------------------------------------------------------------- */
 
 typedef struct held_up {
     pthread_t caller;

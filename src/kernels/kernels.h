@@ -65,9 +65,9 @@ typedef void (*mv_packed_matmul_fn)(float *y, size_t ldy, const void *w, size_t 
 
 /* y[b*ldy + r] = W x of f32 weights in tiles: w [n_rows/16, rounded up][n_cols][16], row 16t + i
  * of the matrix in lane i of tile t, zeros for the rows that are missing; any alignment. From 0,
- * column after column, y = fma(w, x, y): the same bits on every tier but scalar, which rounds the product,
- * too. x and y as in mv_matmul_fn; any number of columns >= 1. For many rows of x (convolutions) it
- * is two to three times as fast as rows one after another. */
+ * column after column, y = fma(w, x, y): the same bits on every tier but scalar, which rounds the
+ * product, too. x and y as in mv_matmul_fn; any number of columns >= 1. With many rows of x it is
+ * faster than a matrix whose rows lie one after another. */
 typedef void (*mv_tiled_fn)(float *y, size_t ldy, const float *w, const float *x, size_t ldx,
                             size_t n_rows, size_t n_cols, size_t n_batch);
 

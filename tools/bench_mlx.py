@@ -102,7 +102,8 @@ def main():
     p.add_argument("--marvis", default="build/marvis")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--runs", type=int, default=5)
-    p.add_argument("--seconds", type=float, default=1.6)
+    p.add_argument("--seconds", type=float, default=0.8,
+                   help="mlx-audio takes minutes for more")
     p.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     a = p.parse_args()
     if a.worker:

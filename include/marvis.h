@@ -905,6 +905,26 @@ MARVIS_API MARVIS_CHECK marvis_status marvis_engine_read_speed(marvis_engine *en
                                                                double *bytes_per_s,
                                                                marvis_error *err);
 
+/* How fast a model speaks on this machine. Factors are seconds that a second of speech takes: below
+ * 1 it keeps up with a listener. */
+typedef struct marvis_pace {
+    size_t struct_size; /* set by the caller */
+    int n_codebooks;    /* the most with a factor of at most 0.9; but 8 at least, or all of fewer */
+    double factor;      /* expected with them */
+    double factor_all;  /* and with all codebooks */
+} marvis_pace;
+
+/* Measures what speaking costs here, with the engine's threads as they are and whatever else the
+ * machine is doing: three frames, or as much of them as 0.3 s hold, once all of it has been touched.
+ * chunk_frames (1 or more) is that of the sessions to come: frames decoded together cost less
+ * each. Sessions of the model are not touched: a session with pace.n_codebooks
+ * codebooks says what it says with that number given by hand. Any thread; nobody else should use
+ * the engine meanwhile. *pace is written on success alone. ERR_CALL: chunk_frames, or a model
+ * without codec or speech; ERR_MEMORY. */
+MARVIS_API MARVIS_CHECK marvis_status marvis_model_measure_pace(const marvis_model *model,
+                                                                int chunk_frames, marvis_pace *pace,
+                                                                marvis_error *err);
+
 /* ---- text ----------------------------------------------------------------------------------- */
 
 /* English text as it is spoken: numbers, dates, times, money, units, addresses, abbreviations and

@@ -45,6 +45,8 @@ typedef struct bench_result { /* of one type of weights with one number of threa
     bench_figure share;                       /* of the plain read of the largest working set */
     bench_figure first_plain, first_saved, first_computed; /* seconds to the first audio */
     int n_prompt, n_prompt_voice;
+    marvis_pace pace;       /* with the most threads; n_codebooks 0: not measured */
+    int n_all;              /* codebooks of the model */
     int64_t resident_bytes; /* of the process, after the work; 0: unknown */
 } bench_result;
 

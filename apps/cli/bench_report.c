@@ -50,7 +50,8 @@ void bench_print_result(const bench_result *r) {
                r->first_plain.high);
         print_seconds("saved voice of 12 s", &r->first_saved);
         print_seconds("computed", &r->first_computed);
-        printf("\n");
+        printf("\n        codebooks in real time: %d of %d%s (--codebooks auto)\n",
+               r->pace.n_codebooks, r->n_all, r->pace.factor > 1 ? ", and even they are not" : "");
     }
     fflush(stdout);
 }
@@ -90,11 +91,12 @@ static json_t *result_json(const bench_result *r) {
                               "saved_voice", figure_json(&r->first_saved), "computed_voice",
                               figure_json(&r->first_computed), "n_prompt", r->n_prompt,
                               "n_prompt_voice", r->n_prompt_voice);
-    return json_pack("{s:s, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:I}", "weights", r->weights,
+    return json_pack("{s:s, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "weights", r->weights,
                      "threads", r->threads, "load_s", r->load_s, "frame", cost, "real_time_factor",
                      figure_json(&r->rtf), "stages", stages, "share_of_plain_read",
                      figure_json(&r->share), "first_audio_s", first, "resident_bytes",
-                     (json_int_t)r->resident_bytes);
+                     (json_int_t)r->resident_bytes, "codebooks_in_real_time",
+                     r->pace.n_codebooks ? json_integer(r->pace.n_codebooks) : json_null());
 }
 
 static json_t *whole_json(const bench *b) {

@@ -306,6 +306,10 @@ marvis_status bench_measure(bench *b, const char *weights, int threads, marvis_e
     status = speak(b, loaded.model, r, err);
     if (status == MARVIS_OK && threads == b->threads[b->n_threads - 1]) {
         status = first_audios(b, loaded.model, r, err);
+        r->pace.struct_size = sizeof r->pace;
+        if (status == MARVIS_OK)
+            status = marvis_model_measure_pace(loaded.model, BENCH_CHUNK, &r->pace, err);
+        r->n_all = marvis_model_n_codebooks(loaded.model);
         if (status == MARVIS_OK) status = measure_batches(b, loaded.model, r, err);
     }
     r->resident_bytes = platform_resident();

@@ -10,15 +10,16 @@
 #include "cli/commands.h"
 #include "common/error.h"
 
-/* A NAME is a whole number, or a word that is looked up later: then its integer is -1. */
-typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE, NAME } option_kind;
+/* A NAME is a whole number, or a word that is looked up later: then its integer is -1. So is that of
+ * an AUTO, a whole number or the word auto. */
+typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE, NAME, AUTO } option_kind;
 
 typedef struct option_row {
     const char *name;
     char letter; /* of the short form, or 0 */
     option_kind kind;
     const char *argument; /* its name in the help; of a CHOICE, the words with | between them */
-    double low, high;     /* legal range of an INTEGER, NUMBER or NAME */
+    double low, high;     /* legal range of an INTEGER, NUMBER, NAME or AUTO */
     unsigned commands;
     const char *help;
 } option_row;
@@ -129,9 +130,12 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, SPOKEN,
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
-    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024,
-                       SPOKEN | CMD_BENCH | CMD_CODEC_ENCODE,
+    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_BENCH | CMD_CODEC_ENCODE,
                        "codebooks to use: fewer cost less and are less clear (default all)"},
+    /* the same name as that of the other commands */
+    [CLI_CODEBOOKS_SPOKEN] = {"--codebooks", 0, AUTO, "N|auto", 1, 1024, SPOKEN,
+                              "codebooks to use: fewer cost less and are less clear; auto: the "
+                              "most that keep real time here, measured first (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, SPOKEN,
                          "longest speech (default 90 for each piece of the text)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,
@@ -348,8 +352,9 @@ static marvis_status parse_number(const option_row *row, const char *text, cli_v
         value->number = (double)value->integer;
     }
     if (end == text || *end || text[n_plain])
-        return app_fail(err, MARVIS_ERR_CALL, "%s %s: not %s number", row->name, text,
-                        row->kind == NUMBER ? "a" : "a whole");
+        return app_fail(err, MARVIS_ERR_CALL, "%s %s: not %s number%s", row->name, text,
+                        row->kind == NUMBER ? "a" : "a whole",
+                        row->kind == AUTO ? ", nor auto" : "");
     if (errno == ERANGE || value->number < row->low || value->number > row->high)
         return app_fail(err, MARVIS_ERR_CALL, "%s %s: must be %.16g to %.16g", row->name, text,
                         row->low, row->high);
@@ -365,11 +370,12 @@ static marvis_status parse_value(const option_row *row, const char *text, cli_va
     if (row->kind == FLAG) return MARVIS_OK;
     if (!text || !*text)
         return app_fail(err, MARVIS_ERR_CALL, "%s needs a value (%s)", row->name, row->argument);
-    if (row->kind == NAME && !strchr("0123456789+-", text[0])) {
+    if ((row->kind == NAME && !strchr("0123456789+-", text[0])) ||
+        (row->kind == AUTO && strcmp(text, "auto") == 0)) {
         value->integer = -1;
         return MARVIS_OK;
     }
-    if (row->kind == INTEGER || row->kind == NUMBER || row->kind == NAME)
+    if (row->kind == INTEGER || row->kind == NUMBER || row->kind == NAME || row->kind == AUTO)
         return parse_number(row, text, value, err);
     if (row->kind == CHOICE && !choice_has(row->argument, text))
         return app_fail(err, MARVIS_ERR_CALL, "%s %s: must be one of %s", row->name, text,

@@ -46,6 +46,7 @@ typedef enum cli_option_id {
     CLI_GREEDY,
     CLI_SEED,
     CLI_CODEBOOKS,
+    CLI_CODEBOOKS_SPOKEN,
     CLI_MAX_SECONDS,
     CLI_CHUNK_FRAMES,
     CLI_RETRIES,

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cli/say.h"
+#include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
 
@@ -29,9 +30,38 @@ static int frames_of(double seconds, const marvis_model *model) {
     return n_frames < INT_MAX ? (int)n_frames : INT_MAX;
 }
 
+static void tell_pace(const marvis_pace *pace, int n_all) {
+    if (pace->factor > 1)
+        cli_complain("warning: even %d of %d codebooks take %.2f s for a second of speech here "
+                     "(all: %.2f s): it will not keep up",
+                     pace->n_codebooks, n_all, pace->factor, pace->factor_all);
+    else if (pace->n_codebooks < n_all)
+        cli_complain("%d of %d codebooks: about %.2f s for a second of speech here; with all of "
+                     "them it would be %.2f s",
+                     pace->n_codebooks, n_all, pace->factor, pace->factor_all);
+    else
+        cli_complain("all %d codebooks: about %.2f s for a second of speech here", n_all,
+                     pace->factor);
+}
+
+/* --codebooks auto */
+static marvis_status choose_codebooks(const cli_call *call, const marvis_model *model,
+                                      marvis_session_settings *settings, marvis_error *err) {
+    marvis_pace pace = {.struct_size = sizeof pace};
+    if (cli_given(call, CLI_RESUME))
+        return app_fail(err, MARVIS_ERR_CALL,
+                        "--codebooks auto and --resume: what is gone on from was spoken with a "
+                        "number that may not be chosen again; give one");
+    marvis_status status = marvis_model_measure_pace(model, settings->chunk_frames, &pace, err);
+    if (status != MARVIS_OK) return status;
+    settings->n_codebooks = pace.n_codebooks;
+    if (!cli_given(call, CLI_QUIET)) tell_pace(&pace, marvis_model_n_codebooks(model));
+    return MARVIS_OK;
+}
+
 marvis_status say_settings(const cli_call *call, const marvis_model *model,
                            marvis_session_settings *settings, marvis_error *err) {
-    int n_codebooks = cli_integer(call, CLI_CODEBOOKS, 0);
+    int n_codebooks = cli_integer(call, CLI_CODEBOOKS_SPOKEN, 0);
     if (n_codebooks > marvis_model_n_codebooks(model))
         return app_fail(err, MARVIS_ERR_CALL, "--codebooks %d: must be 1 to %d for this model",
                         n_codebooks, marvis_model_n_codebooks(model));
@@ -41,7 +71,7 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
         settings->speaker = cli_integer(call, CLI_SPEAKER, 0);
     settings->seed = (uint64_t)(cli_given(call, CLI_SEED) ? call->values[CLI_SEED].integer
                                                           : platform_random_seed());
-    if (n_codebooks) settings->n_codebooks = n_codebooks;
+    if (n_codebooks > 0) settings->n_codebooks = n_codebooks;
     if (cli_given(call, CLI_MAX_SECONDS)) {
         int n_positions = marvis_model_max_positions(model);
         settings->max_frames = frames_of(cli_number(call, CLI_MAX_SECONDS, 0), model);
@@ -54,5 +84,5 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
     if (cli_given(call, CLI_NO_GUARD)) settings->guard = 0;
     settings->eos_bias = (float)cli_number(call, CLI_EOS_BIAS, 0);
     settings->chunk_frames = cli_integer(call, CLI_CHUNK_FRAMES, settings->chunk_frames);
-    return MARVIS_OK;
+    return n_codebooks < 0 ? choose_codebooks(call, model, settings, err) : MARVIS_OK;
 }

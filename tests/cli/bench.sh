@@ -5,6 +5,7 @@ works 'the smallest' bench --quiet --shape tiny --runs 1 --types bf16,q8 --threa
     --svg b.svg
 is 'table: a row for each type of weights' 2 "$(grep -c -e '^bf16  *1 .*%$' -e '^q8  *1 .*%$' "$temp/out" | tr -d ' ')"
 is 'table: first audio with the most threads' 2 "$(grep -c '^ *first audio' "$temp/out" | tr -d ' ')"
+is 'table: codebooks in real time with the most threads' 2 "$(grep -c '^ *codebooks in real time: 4 of 4' "$temp/out" | tr -d ' ')"
 is 'table: types times batches' 4 "$(grep -c -E '^(bf16|q8) +1 +[12] +[0-9.]+ \(' "$temp/out" | tr -d ' ')"
 is 'JSON: the shape' tiny "$("$tool" json b.json model)"
 is 'JSON: runs' 1 "$("$tool" json b.json runs)"
@@ -34,6 +35,7 @@ fails 2 'up to 8 numbers from 1 to 1024' bench --shape tiny --batch 0
 fails 2 'up to 8 numbers from 1 to 1024' bench --shape tiny --batch 1,x
 fails 2 'up to 8 numbers from 1 to 1024' bench --shape tiny --batch 1,2,3,4,5,6,7,8,9
 fails 2 'give one of them' bench --shape tiny --model "$models/m"
+fails 2 '--codebooks auto: not a whole number' bench --codebooks auto
 fails 2 'must be 1 to 100' bench --runs 0
 fails 2 'superfluous' bench tiny
 fails 1 'no/b.svg' bench -q --shape tiny --svg no/b.svg

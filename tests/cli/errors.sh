@@ -50,6 +50,8 @@ fails 2 'auto|f32|bf16|int8|q8|q4|mix'  say --model "$m" hi -o x.wav --weights f
 fails 2 'wav|flac'       say --model "$m" hi -o x.wav --format aiff
 fails 2 'quantum'        say --model "$m" hi -o x.wav --cpu quantum
 fails 2 '1 to 32'        say --model "$m" hi -o x.wav --codebooks 33
+fails 2 'not a whole number, nor auto' say --model "$m" hi -o x.wav --codebooks some
+fails 2 'give one'       say --model "$m" hi -o x.wav --codebooks auto --resume
 fails 2 '--greedy'       say --model "$m" hi -o x.wav --greedy --temperature 1
 
 # ---- text ---------------------------------------------------------------------------------------

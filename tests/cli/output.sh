@@ -104,6 +104,14 @@ for options in '' '--threads 1' '--threads 2' '--threads 3' '--chunk-frames 1' \
 done
 seeded fewer.wav 1 --codebooks 3
 differs 'fewer codebooks' s.wav fewer.wav
+# What is measured is not looked at, only that it changes nothing else.
+works 'codebooks as the machine allows' say --model "$endless" -q --temperature 50 --max-seconds 1 -o auto.wav --seed 1 \
+    --codebooks auto --stats stats.json hi
+run "$marvis" say --model "$endless" -q --temperature 50 --max-seconds 1 -o number.wav --seed 1 \
+    --codebooks "$(stat_of settings.codebooks)" hi
+same 'as with that number' auto.wav number.wav
+run "$marvis" say --model "$endless" --max-seconds 1 -o auto.wav --codebooks auto hi
+is 'and a line tells' 1 "$(grep -c '^marvis: .*codebooks.* s for a second of speech' "$temp/err" | tr -d ' ')"
 seeded cool.wav 1 --depth-temperature 1
 differs 'another depth temperature' s.wav cool.wav
 run "$marvis" say --model "$endless" -q --temperature 50 --max-seconds 1 -o r1.wav \

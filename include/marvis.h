@@ -915,12 +915,12 @@ typedef struct marvis_pace {
 } marvis_pace;
 
 /* Measures what speaking costs here, with the engine's threads as they are and whatever else the
- * machine is doing: three frames, or as much of them as 0.3 s hold, once all of it has been touched.
+ * machine is doing: three frames, or as much of them as 0.3 s hold, and a chunk of the codec.
  * chunk_frames (1 or more) is that of the sessions to come: frames decoded together cost less
- * each. Sessions of the model are not touched: a session with pace.n_codebooks
- * codebooks says what it says with that number given by hand. Any thread; nobody else should use
- * the engine meanwhile. *pace is written on success alone. ERR_CALL: chunk_frames, or a model
- * without codec or speech; ERR_MEMORY. */
+ * each. Sessions of the model are not touched: one that gets pace.n_codebooks says what it says
+ * with that number given by hand. Any thread; nobody else should use the engine meanwhile. *pace is
+ * written on success alone. ERR_CALL: chunk_frames, or a model without codec or speech;
+ * ERR_MEMORY. */
 MARVIS_API MARVIS_CHECK marvis_status marvis_model_measure_pace(const marvis_model *model,
                                                                 int chunk_frames, marvis_pace *pace,
                                                                 marvis_error *err);

@@ -22,7 +22,10 @@ static int set_up(void **state) {
     snprintf(path, sizeof path, "%s/golden/greedy.json", test_path("../models/builtin"));
     golden = json_load_file(path, 0, NULL);
     if (!golden) fail_msg("%s: cannot be read", path);
-    assert_ok(marvis_engine_create(NULL, &engine, &err), err);
+    marvis_engine_settings engine_settings;
+    marvis_engine_settings_init(&engine_settings);
+    engine_settings.n_threads = 1; /* other tests run beside this one */
+    assert_ok(marvis_engine_create(&engine_settings, &engine, &err), err);
     marvis_model_settings settings;
     marvis_model_settings_init(&settings);
     settings.strict = 1;

@@ -590,8 +590,9 @@ static void latents_that_are_no_numbers_give_codes_in_range(void **ctx) {
 
 /* ---- memory and arguments ---- */
 
-/* Ten minutes in pieces of 100 ms: nothing is allocated, so memory cannot grow. */
-static void ten_minutes_in_bounded_memory(void **ctx) {
+/* Two minutes in pieces of 100 ms, 12 times the window: nothing is allocated, so memory cannot
+ * grow, with ten minutes no more than with these. */
+static void minutes_in_bounded_memory(void **ctx) {
     (void)ctx;
     const mv_mimi_config config = ratios_config();
     codec c = codec_open("golden/mimi/ratios_moshi.safetensors", &config);
@@ -603,13 +604,13 @@ static void ten_minutes_in_bounded_memory(void **ctx) {
     size_t n_frames = 0;
     assert_ok(mv_mimi_encoder_create(c.mimi, c.weights, 32, 8, &encoder, &err), err);
     const uint64_t before = mv_alloc_count();
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 1200; i++) {
         const size_t made = mv_mimi_encode(encoder, &exec, pcm, 2400, codes);
         for (size_t k = 0; k < made * 32; k++)
             assert_true(codes[k] >= 0 && codes[k] < 16);
         n_frames += made;
     }
-    assert_int_equal(n_frames, 7500);
+    assert_int_equal(n_frames, 1500);
     assert_int_equal(mv_mimi_encode_flush(encoder, &exec, codes), 0);
     assert_int_equal(mv_alloc_count(), before);
     mv_mimi_encoder_destroy(&encoder);
@@ -726,7 +727,7 @@ int main(void) {
         cmocka_unit_test(equal_rows_go_to_the_lower_code),
         cmocka_unit_test(close_rows_are_told_apart),
         cmocka_unit_test(latents_that_are_no_numbers_give_codes_in_range),
-        cmocka_unit_test(ten_minutes_in_bounded_memory),
+        cmocka_unit_test(minutes_in_bounded_memory),
         cmocka_unit_test(encoder_arguments_are_checked),
         cmocka_unit_test(encoder_survives_failing_allocations),
         cmocka_unit_test(half_types_are_widened),

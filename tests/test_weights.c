@@ -205,23 +205,24 @@ static void trap_44_codebooks_keep_their_distributions_in_8_bits(void **state) {
     snprintf(file, sizeof file, "%s/golden/greedy.json", path);
     json_t *json = json_load_file(file, 0, NULL);
     assert_non_null(json);
-    marvis_model *exact, *model;
+    marvis_model *exact, *models[N_QUANTISED];
     assert_ok(model_try(engine, path, MARVIS_WEIGHTS_F32, &exact, &err), err);
+    for (int i = 0; i < N_QUANTISED; i++)
+        assert_ok(model_try(engine, path, quantised[i], &models[i], &err), err);
     damage all[N_QUANTISED] = {{{0}, {0}, 0}};
     size_t n_codebooks = 0;
-    for (int i = 0; i < N_QUANTISED; i++) {
-        assert_ok(model_try(engine, path, quantised[i], &model, &err), err);
-        for (size_t k = 0; k < N_SENTENCES; k++) {
-            golden g;
-            sentence_open(&g, exact, json_array_get(json_object_get(json, "cases"), k));
-            traced want = trace(exact, &g, g.n_frames), got = trace(model, &g, g.n_frames);
+    for (size_t k = 0; k < N_SENTENCES; k++) {
+        golden g;
+        sentence_open(&g, exact, json_array_get(json_object_get(json, "cases"), k));
+        traced want = trace(exact, &g, g.n_frames);
+        for (int i = 0; i < N_QUANTISED; i++) {
+            traced got = trace(models[i], &g, g.n_frames);
             compare(&all[i], &g, want.logits, got.logits);
-            n_codebooks = g.n_codebooks;
-            traced_free(&want);
             traced_free(&got);
-            sentence_close(&g);
         }
-        marvis_model_destroy(&model);
+        n_codebooks = g.n_codebooks;
+        traced_free(&want);
+        sentence_close(&g);
     }
     assert_true(n_codebooks >= 8 && all[0].n_frames > 50);
     for (int i = 0; i < N_QUANTISED; i++)
@@ -237,6 +238,8 @@ static void trap_44_codebooks_keep_their_distributions_in_8_bits(void **state) {
             else
                 assert_true(kl < 0.002 && same > 0.9);
         }
+    for (int i = 0; i < N_QUANTISED; i++)
+        marvis_model_destroy(&models[i]);
     marvis_model_destroy(&exact);
     json_decref(json);
     marvis_engine_destroy(&engine);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # test-arm64.sh - builds the library for arm64 on an x86-64 Debian 12, runs its tests under qemu and
-# counts them as tests/run.sh does. The programs are left out. Arguments go to `meson test` (names
-# of tests, for example), MESON_OPTIONS to `meson setup`. Needs:
+# counts them as tests/run.sh does. The programs are left out. Arguments are the areas that are built
+# and run, without any all of them; MESON_OPTIONS goes to `meson setup`. Needs:
 #
 #   dpkg --add-architecture arm64
 #   apt-get update
@@ -24,5 +24,10 @@ if ! [ -f "$build/build.ninja" ]; then
     # shellcheck disable=SC2086
     meson setup "$build" --cross-file cross/aarch64-linux-gnu.ini -Dapps=false ${MESON_OPTIONS:-}
 fi
-ninja -C "$build"
+programs=
+for area in "$@"; do
+    programs="$programs tests/test_$area"
+done
+# shellcheck disable=SC2086
+ninja -C "$build" $programs
 exec tests/run.sh "$build" --timeout-multiplier 10 "$@"

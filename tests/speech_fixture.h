@@ -189,6 +189,14 @@ static inline heard *speak(fixture *f, const marvis_speech_settings *settings, c
     return h;
 }
 
+static inline uint64_t mixed(uint64_t x) { return test_random(&x); }
+
+/* As docs/LONGTEXT.md has it. */
+static inline uint64_t seed_of(uint64_t seed, uint64_t index, uint64_t attempt) {
+    if (index == 0 && attempt == 0) return seed;
+    return mixed(mixed(seed ^ index * 0x9e3779b97f4a7c15u) ^ attempt * 0xd1b54a32d192ed03u);
+}
+
 static const char *const book =
     "It was a bright cold day in April, and the clocks were striking. Nobody heard them at all.\n\n"
     "The hall smelt of 3 things: cabbage, old rag mats, and of somebody who had left. At one end "

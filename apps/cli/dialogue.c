@@ -45,6 +45,28 @@ static marvis_status check_heard(const dialogue_script *script, marvis_error *er
                     "%s: nothing would be written: \"output\" is false in all turns", script->name);
 }
 
+/* Nothing that is read is replaced by what is written. */
+static marvis_status check_files(const dialogue_job *job, marvis_error *err) {
+    const dialogue_script *script = &job->script;
+    const char *outputs[] = {cli_text(job->call, CLI_OUTPUT), cli_text(job->call, CLI_STATS)};
+    marvis_status status = MARVIS_OK;
+    for (size_t k = 0; k < 2 && status == MARVIS_OK; k++) {
+        if (!outputs[k]) continue;
+        status = cli_check_kept("SCRIPT", script->name, outputs[k], err);
+        for (size_t i = 0; i < script->n_people && status == MARVIS_OK; i++) {
+            const dialogue_person *p = &script->people[i];
+            status = cli_check_kept("the voice", p->audio ? p->audio : p->codes, outputs[k], err);
+            status = dialogue_blame_person(script, i, status, err);
+        }
+        for (size_t i = 0; i < script->n_turns && status == MARVIS_OK; i++) {
+            const dialogue_turn *t = &script->turns[i];
+            status = cli_check_kept("the turn", t->audio ? t->audio : t->codes, outputs[k], err);
+            status = dialogue_blame_turn(script, i, status, err);
+        }
+    }
+    return status;
+}
+
 static marvis_status open_outputs(dialogue_job *job, marvis_error *err) {
     const char *path = cli_text(job->call, CLI_OUTPUT), *stats = cli_text(job->call, CLI_STATS);
     audio_format format;
@@ -167,6 +189,7 @@ static int dialogue(dialogue_job *job) {
         dialogue_print_script(&job->script);
         return CLI_DONE;
     }
+    if (check_files(job, &err) != MARVIS_OK) return cli_fail(&err, true);
     if (open_outputs(job, &err) != MARVIS_OK) return cli_fail(&err, false);
     if (cli_load(call, cli_text(call, CLI_MODEL), CLI_NEEDS_CODEC | CLI_NEEDS_TOKENIZER,
                  &job->loaded, &err) != MARVIS_OK)

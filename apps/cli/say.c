@@ -49,6 +49,32 @@ typedef struct say_job {
 
 /* ---- before the model: everything that can be wrong with the call ---------------------------- */
 
+/* Nothing that is read is replaced by what is written. */
+static marvis_status check_files(const cli_call *call, marvis_error *err) {
+    static const cli_option_id outputs[] = {CLI_OUTPUT, CLI_STATS};
+    static const struct {
+        const char *name;
+        cli_option_id id;
+    } files[] = {{"--file", CLI_FILE},
+                 {"--voice-audio", CLI_VOICE_AUDIO},
+                 {"--voice-codes", CLI_VOICE_CODES},
+                 {"--stats", CLI_STATS}};
+    static const char *const kept[] = {".partial", ".resume"};
+    marvis_status status = MARVIS_OK;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < 2 && status == MARVIS_OK; k++)
+            status = cli_check_kept(files[i].name, cli_text(call, files[i].id),
+                                    cli_text(call, outputs[k]), err);
+    for (size_t k = 0; k < 2 && cli_given(call, CLI_RESUME) && status == MARVIS_OK; k++) {
+        char *name = platform_concat(cli_text(call, CLI_OUTPUT), kept[k]);
+        if (!name) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+        for (size_t i = 0; i < 4 && status == MARVIS_OK; i++)
+            status = cli_check_kept(files[i].name, cli_text(call, files[i].id), name, err);
+        free(name);
+    }
+    return status;
+}
+
 static marvis_status check_call(const cli_call *call, marvis_error *err) {
     const char *output = cli_text(call, CLI_OUTPUT), *stats = cli_text(call, CLI_STATS);
     if (cli_given(call, CLI_GREEDY) &&
@@ -87,7 +113,8 @@ static marvis_status check_call(const cli_call *call, marvis_error *err) {
                             "--jobs and --max-seconds: give one of them (paragraphs at work do not "
                             "know how long those before them will be)");
     }
-    return say_voice_check(call, err);
+    marvis_status status = check_files(call, err);
+    return status == MARVIS_OK ? say_voice_check(call, err) : status;
 }
 
 /* Outputs are opened before the model is loaded: a wrong one shows at once. */
@@ -345,8 +372,11 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
     if (job->resume.path && job->resume.saved_pieces > 0)
         return app_fail(err, failed, "%.700s; %s keeps what was spoken, and the same call goes on",
                         cause.message, job->resume.partial);
-    if (!job->audio || audio_writer_keep(job->audio, LEAST_KEPT_S, &seconds, &ignored) != MARVIS_OK)
-        return failed;
+    if (!job->audio) return failed;
+    cli_defer_signals(true); /* to decode hours of speech takes a while */
+    marvis_status status = audio_writer_keep(job->audio, LEAST_KEPT_S, &seconds, &ignored);
+    cli_defer_signals(false);
+    if (status != MARVIS_OK) return failed;
     if (begin > 0) snprintf(where, sizeof where, ", the text up to byte %" PRIu64, begin);
     return app_fail(
         err, failed,

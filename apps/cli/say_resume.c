@@ -28,6 +28,8 @@ marvis_status say_resume_open(say_resume *r, const char *path, audio_format form
     marvis_status status = out_file_probe(path, err);
     if (status != MARVIS_OK) return status;
     if (access(r->state, F_OK) != 0) return MARVIS_OK;
+    if (out_file_is_stream(r->state))
+        return app_fail(err, MARVIS_ERR_IO, "%s is no ordinary file; remove it", r->state);
     r->old = json_load_file(r->state, 0, &where);
     if (!json_is_object(r->old) || !json_is_object(json_object_get(r->old, "what")))
         return app_fail(err, MARVIS_ERR_INPUT,
@@ -120,6 +122,11 @@ static marvis_status open_partial(say_resume *r, int64_t n_samples, marvis_error
     if (r->fd < 0 || fstat(r->fd, &st) != 0)
         return app_fail(err, MARVIS_ERR_IO, "%s: cannot be opened: %s", r->partial,
                         strerror(errno));
+    if (!S_ISREG(st.st_mode)) {
+        close(r->fd); /* and it is not ours to remove */
+        r->fd = -1;
+        return app_fail(err, MARVIS_ERR_IO, "%s is no ordinary file; remove it", r->partial);
+    }
     if (fcntl(r->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
         close(r->fd); /* and it is not ours to remove */
         r->fd = -1;

@@ -35,10 +35,9 @@ static void drop_mark(say_text *t) {
 
 marvis_status say_text_empty(const say_text *t, marvis_error *err) {
     if (!t->any) return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", t->name);
-    return app_fail(err, MARVIS_ERR_INPUT,
-                    "%s: nothing in it is spoken, only emoji, signs or markup; "
-                    "'marvis say --no-normalize' takes it as it is",
-                    t->name);
+    return app_fail(err, MARVIS_ERR_INPUT, "%s: nothing in it is spoken, only emoji, signs%s",
+                    t->name,
+                    t->verbatim ? "" : " or markup; 'marvis say --no-normalize' takes it as it is");
 }
 
 /* Of a text that is there as a whole. */
@@ -73,7 +72,7 @@ marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err
     const char *file = cli_text(call, CLI_FILE), *given = call->positionals[0];
     bool normalize = !cli_given(call, CLI_NO_NORMALIZE);
     struct stat st;
-    *t = (say_text){.fd = -1, .size = -1, .name = "TEXT"};
+    *t = (say_text){.fd = -1, .size = -1, .name = "TEXT", .verbatim = !normalize};
     if (file && given) return app_fail(err, MARVIS_ERR_CALL, "TEXT and --file: give one of them");
     if (!file && !given)
         return app_fail(err, MARVIS_ERR_CALL,

@@ -15,6 +15,7 @@ enum { SAY_TEXT_BLOCK = 1 << 16 };
 typedef struct say_text {
     const char *name; /* for messages; borrowed */
     bool lines;       /* each line is a paragraph: the text is "-" */
+    bool verbatim;    /* it is not written out */
     bool any;         /* something else than white space was read */
     int fd;           /* or -1: the text is an argument */
     bool owns_fd;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/out_file.h"
 #include "common/platform.h"
 #include "common/text_file.h"
 
@@ -64,6 +65,18 @@ int cli_close_stdout(int status) {
         return CLI_FAILED;
     }
     return status;
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+marvis_status cli_check_kept(const char *what, const char *path, const char *output,
+                             marvis_error *err) {
+    if (!path || !output || out_file_is_stream(path) || out_file_is_stream(output) ||
+        !out_file_same(path, output))
+        return MARVIS_OK;
+    return app_fail(err, MARVIS_ERR_CALL,
+                    "%s %.300s: the file would be replaced by %.300s; give another name", what,
+                    path, output);
 }
 
 /* ---- models --------------------------------------------------------------------------------- */

@@ -57,6 +57,11 @@ MARVIS_CHECK marvis_status cli_read_text(const cli_call *call, const char *posit
 MARVIS_CHECK marvis_status cli_read_speech(const cli_call *call, const char *positional,
                                            char **text, size_t *len_bytes, marvis_error *err);
 
+/* ERR_CALL where the file `path`, given by `what`, would be replaced by the output. Either may be
+ * NULL; pipes and devices, "-" among them, are replaced by nothing. */
+MARVIS_CHECK marvis_status cli_check_kept(const char *what, const char *path, const char *output,
+                                          marvis_error *err);
+
 /* From here on SIGINT and SIGTERM end the program with status 1 and remove its temporary files. */
 void cli_catch_signals(void);
 

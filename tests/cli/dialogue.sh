@@ -381,3 +381,15 @@ for extension in wav raw flac; do
     is "a full disk, $extension: nothing else is left" '' "$(listing | grep 'part$')"
     rm -f x.$extension
 done
+
+# What is read is not replaced by what is written.
+printf 'A: hm\n' > same.txt
+echo '{"voices": {"A": {"audio": "voice.wav", "text": "hm"}, "B": {}}, "turns": [{"speaker": "A", "text": "a"},
+    {"speaker": "B", "text": "b", "audio": "turn.wav"}]}' > same.json
+"$marvis" say --model "$m" -q -o voice.wav --no-guard hi
+cp voice.wav turn.wav
+fails 2 'SCRIPT same.txt: the file would be replaced' dialogue same.txt --model no-such-model --format raw -o ./same.txt
+fails 2 'SCRIPT same.txt: the file would be replaced' dialogue same.txt --model no-such-model -o x.wav --stats same.txt
+fails 2 'same.json: the voice of A: the voice voice.wav: the file would' dialogue same.json --model no-such-model -o voice.wav
+fails 2 'same.json: turn 2 (B): the turn turn.wav: the file would' dialogue same.json --model no-such-model -o turn.wav
+is 'a script stays' 'A: hm' "$(cat same.txt)"

@@ -81,6 +81,11 @@ fails 2 'no text to speak'        normalize ' '
 fails 2 'missing.txt'             normalize -f missing.txt
 fails 2 'not an option of'        normalize --no-normalize hi
 
+fails 2 "only emoji, signs or markup; 'marvis say --no-normalize'" say --model "$m" -o x.wav '***'
+run "$marvis" say --model "$m" -o x.wav --no-normalize '***'
+is 'only signs, as they are: no advice to do what was done' 'marvis: TEXT: nothing in it is spoken, only emoji, signs' \
+    "$(cat "$temp/err")"
+
 fails 2 'create, list, show, remove' voice
 fails 2 'encode' codec --help
 
@@ -120,6 +125,22 @@ verify_failure 'standard output is the output' 2 '--output ../out'
 is 'one file by two names: the old file stays' kept "$(cat kept.wav)"
 fails 2 'dangling.wav is a link'  say --model no-such-model hi -o dangling.wav
 is 'a link to nothing stays' nowhere.wav "$(readlink dangling.wav)"
+# What is read is not replaced by what is written.
+ln words.txt words.wav
+mkfifo pipe.wav.partial pipe.wav.resume
+: > stats.wav.partial
+for pair in '-f words.txt:-o words.wav' '-f words.txt:-o x.wav --stats ./words.txt' \
+    'hi --voice-text hm --voice-audio kept.wav:-o link.wav' 'hi --voice-text hm --voice-codes hard.wav:-o kept.wav' \
+    '-f stats.wav.partial:-o stats.wav --resume' 'hi --stats stats.wav.partial:-o stats.wav --resume' \
+    'hi --stats new.wav.resume:-o ./new.wav --resume'; do
+    # shellcheck disable=SC2086
+    fails 2 'would be replaced by' say --model no-such-model ${pair%:*} ${pair#*:}
+done
+is 'a text stays' 'Some words.' "$(cat words.txt)"
+fails 1 'pipe.wav.resume is no ordinary file' say --model "$m" -o pipe.wav --resume hi
+rm pipe.wav.resume
+fails 2 'pipe.wav.partial is no ordinary file' say --model "$m" -o pipe.wav --resume hi
+rm words.wav pipe.wav.partial stats.wav.partial
 for format in flac opus ogg mp3; do
     fails 2 "$format needs an ordinary file" say --model "$m" hi -o - --format $format
 done

@@ -41,8 +41,8 @@ MARVIS_CHECK marvis_status audio_writer_start(audio_writer *writer, int sample_r
 MARVIS_CHECK marvis_status audio_writer_write(audio_writer *writer, const float *pcm, size_t n,
                                               marvis_error *err);
 
-/* Completes the file and puts it in its place. Nothing may be written afterwards; of one that cannot
- * be completed audio_writer_keep may save the most. */
+/* Completes the file and puts it in its place. Nothing may be written afterwards; of one that
+ * cannot be completed audio_writer_keep may save the most. */
 MARVIS_CHECK marvis_status audio_writer_finish(audio_writer *writer, marvis_error *err);
 
 /* After a write that failed, of a full disk for one: completes the file with what was written

@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 #include "common/error.h"
 
-/* A NAME is a whole number, or a word that is looked up later: then its integer is -1. So is that of
- * an AUTO, a whole number or the word auto. */
+/* A NAME is a whole number, or a word that is looked up later: then its integer is -1. So is that
+ * of an AUTO, a whole number or the word auto. */
 typedef enum option_kind { FLAG, TEXT, INTEGER, NUMBER, CHOICE, NAME, AUTO } option_kind;
 
 typedef struct option_row {

@@ -1,7 +1,8 @@
 /* pool.c - the thread team of pool.h. A job is announced by a counter (`generation`) and its end by
  * a count of parts that are left; both sides spin on these for a bounded time, then sleep on a
  * condition variable. Every announcement and every sleeper's flag is sequentially consistent:
- * either the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes it.
+ * either the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes
+ * it.
  *
  * A part is taken by raising its owner's `claim`, which holds the generation, too: a worker that
  * comes late finds another generation there and takes nothing. What it read of the job before is

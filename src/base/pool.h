@@ -19,9 +19,9 @@ int mv_pool_n_threads(const mv_pool *pool); /* pool NULL: 1 */
 typedef void (*mv_job)(void *ctx, int part, int n_parts);
 
 /* Runs job(ctx, part, n_parts) for every part, once each and whatever thread does it, and returns
- * when all are done; everything written by the parts is visible to the caller. n_parts is the number
- * of threads. pool NULL: runs the one part here. Calls from several threads are serialised by a
- * lock inside; a job must not call mv_pool_run. Allocates nothing. */
+ * when all are done; everything written by the parts is visible to the caller. n_parts is the
+ * number of threads. pool NULL: runs the one part here. Calls from several threads are serialised
+ * by a lock inside; a job must not call mv_pool_run. Allocates nothing. */
 void mv_pool_run(mv_pool *pool, mv_job job, void *ctx);
 
 /* The same in MV_FINE_PARTS times as many parts, for long jobs without memory for each part. */

@@ -3,11 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-/* Weights are read from end to end at every step: with pages of 2 MB, where the system has them,
- * ten to twenty per cent faster than with those of 4 KB. */
-enum { LARGE_PAGE = 2 << 20 };
 
 #if MV_ALLOC_HOOKS
 #include <stdatomic.h>
@@ -51,10 +46,7 @@ void *mv_alloc(size_t n, size_t size) {
     if (!mv_mul_size(n, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) return NULL;
     if (!allowed()) return NULL;
     void *p = NULL;
-    if (posix_memalign(&p, bytes < LARGE_PAGE ? 64 : LARGE_PAGE, bytes) != 0) return NULL;
-#ifdef MADV_HUGEPAGE
-    if (bytes >= LARGE_PAGE) (void)madvise(p, bytes, MADV_HUGEPAGE);
-#endif
+    if (posix_memalign(&p, 64, bytes) != 0) return NULL;
     memset(p, 0, bytes);
     return p;
 }

@@ -7,10 +7,7 @@
  * depend on what else is in the call.
  *
  *   n_batch 1           8 rows at a time: bound by the bytes of the weights
- *   n_batch 2..7        tiles of 4 rows x TILE_BATCH, weights converted in registers
- *   n_batch 8..         the same tiles over panels of weights and of x, copied once for many tiles:
- *                       rows of a large matrix often lie a power of two apart, where they would
- *                       push each other out of the cache */
+ *   n_batch 2..         tiles of 4 rows x TILE_BATCH, weights converted in registers */
 #include "kernels/tiers.h"
 
 #include <string.h>
@@ -30,17 +27,14 @@
 
 enum {
     TILE_ROWS = 4,
-    PANEL_COLS = 256,
-    PANEL_ROWS = 32,  /* 32 KB of weights, read tile by tile */
-    BATCH_BLOCK = 24, /* 24 KB of x, which stay in the first-level cache */
-    WIDE_BATCH = 8,
+    BLOCK_ROWS = 32,
+    BLOCK_BATCH = 48, /* 300 KB of x where it is 1536 wide */
     LINE_BYTES = 64,
     /* Bytes of each row fetched ahead; 8 rows at a time, so that 4 KB are under way. */
     AHEAD_BYTES = 512
 };
 
-_Static_assert(BATCH_BLOCK % TILE_BATCH == 0, "whole tiles in a block");
-_Static_assert(PANEL_COLS % LANES == 0 && PANEL_ROWS % TILE_ROWS == 0, "whole tiles in a panel");
+_Static_assert(BLOCK_BATCH % TILE_BATCH == 0 && BLOCK_ROWS % 8 == 0, "whole tiles in a block");
 
 INLINE size_t bytes_of(mv_wtype type) { return type == MV_W_F32 ? 4 : 2; }
 
@@ -101,9 +95,9 @@ INLINE void accumulate(mv_wtype type, size_t n_r, size_t n_b, vec *acc, const ch
     }
 }
 
-/* n_r rows (8, 4 or 1) times n_b columns of the batch, from the weights as they lie. */
-INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t ldy, const char *w,
-                        size_t row_bytes, const float *x, size_t ldx, size_t n_cols) {
+/* n_r rows (8, 4 or 1) times n_b columns of the batch. */
+INLINE void tile(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t ldy, const char *w,
+                 size_t row_bytes, const float *x, size_t ldx, size_t n_cols) {
     vec acc[32];
     UNROLL for (size_t i = 0; i < n_r * n_b; i++) acc[i] = vec_zero();
     accumulate(type, n_r, n_b, acc, w, row_bytes, x, ldx, n_cols);
@@ -121,151 +115,43 @@ INLINE void rows_direct(mv_wtype type, size_t n_r, size_t n_b, float *y, size_t 
     }
 }
 
-/* One row for each call of `tile` with a constant number of columns. */
-#define FOR_EACH_TILE(n_batch, tile)                                                               \
-    do {                                                                                           \
-        size_t b = 0;                                                                              \
-        for (; b + TILE_BATCH <= (n_batch); b += TILE_BATCH)                                       \
-            tile(TILE_BATCH);                                                                      \
-        switch ((n_batch)-b) {                                                                     \
-            TILE_TAIL_CASES(tile)                                                                  \
-        default: break;                                                                            \
-        }                                                                                          \
-    } while (0)
-#if TILE_BATCH == 3
-#define TILE_TAIL_CASES(tile)                                                                      \
-    case 1: tile(1); break;                                                                        \
-    case 2:                                                                                        \
-        tile(2);                                                                                   \
-        break;
-#elif TILE_BATCH == 6
-#define TILE_TAIL_CASES(tile)                                                                      \
-    case 1: tile(1); break;                                                                        \
-    case 2: tile(2); break;                                                                        \
-    case 3: tile(3); break;                                                                        \
-    case 4: tile(4); break;                                                                        \
-    case 5:                                                                                        \
-        tile(5);                                                                                   \
-        break;
-#else
-#error "TILE_BATCH must be 3 or 6"
-#endif
-
-INLINE void matmul_direct(mv_wtype type, float *y, size_t ldy, const char *w, size_t row_bytes,
-                          const float *x, size_t ldx, size_t n_rows, size_t n_cols,
-                          size_t n_batch) {
+INLINE void matmul_block(mv_wtype type, float *y, size_t ldy, const char *w, size_t row_bytes,
+                         const float *x, size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch) {
     size_t r = 0;
     if (n_batch == 1) {
         for (; r + 8 <= n_rows; r += 8)
-            rows_direct(type, 8, 1, y + r, ldy, w + r * row_bytes, row_bytes, x, ldx, n_cols);
+            tile(type, 8, 1, y + r, ldy, w + r * row_bytes, row_bytes, x, ldx, n_cols);
     }
-#define DIRECT_TILE(n_b)                                                                           \
-    rows_direct(type, TILE_ROWS, n_b, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes,          \
-                x + b * ldx, ldx, n_cols)
-    for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
-        FOR_EACH_TILE(n_batch, DIRECT_TILE);
-#undef DIRECT_TILE
+    for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
+        size_t b = 0;
+#define TILE_STEP(n_b)                                                                             \
+    for (; b + (n_b) <= n_batch; b += (n_b))                                                       \
+    tile(type, TILE_ROWS, n_b, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes, x + b * ldx,    \
+         ldx, n_cols)
+        TILE_STEP(TILE_BATCH);
+        if (TILE_BATCH > 4) TILE_STEP(4);
+        TILE_STEP(2);
+        TILE_STEP(1);
+#undef TILE_STEP
+    }
     for (; r < n_rows; r++)
         for (size_t b = 0; b < n_batch; b++)
-            rows_direct(type, 1, 1, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes, x + b * ldx,
-                        ldx, n_cols);
+            tile(type, 1, 1, y + b * ldy + r, ldy, w + r * row_bytes, row_bytes, x + b * ldx, ldx,
+                 n_cols);
 }
 
-/* What the tiles of one step work on: a block of rows, of columns and of the batch. */
-typedef struct panels {
-    float *w; /* [PANEL_ROWS][PANEL_COLS], with zeros up to a whole vector */
-    float *x; /* [BATCH_BLOCK][PANEL_COLS], likewise */
-    vec *acc; /* [BATCH_BLOCK][PANEL_ROWS], kept from one block of columns to the next */
-    size_t n_rows, n_batch;
-    size_t n_padded; /* columns, in whole vectors */
-    int first, last; /* the first and the last block of columns */
-} panels;
-
-/* Copies n values as f32, with zeros up to a whole vector. */
-INLINE void copy_row(mv_wtype type, float *dst, const char *src, size_t n) {
-    size_t c = 0;
-    for (; c + LANES <= n; c += LANES)
-        vec_store(dst + c, load_weights(type, src + c * bytes_of(type)));
-    if (c < n) vec_store(dst + c, load_weights_tail(type, src + c * bytes_of(type), n - c));
-}
-
-/* TILE_ROWS rows from r on times n_b columns of the batch from b on; y is theirs. */
-INLINE void panel_tile(const panels *p, size_t n_b, float *y, size_t ldy, size_t r, size_t b) {
-    vec acc[TILE_ROWS * TILE_BATCH];
-    vec *kept = p->acc + b * PANEL_ROWS + r;
-    UNROLL for (size_t i = 0; i < n_b; i++) {
-        UNROLL for (size_t j = 0; j < TILE_ROWS; j++) acc[i * TILE_ROWS + j] =
-            p->first ? vec_zero() : kept[i * PANEL_ROWS + j];
-    }
-    const float *w = p->w + r * PANEL_COLS, *x = p->x + b * PANEL_COLS;
-    for (size_t c = 0; c < p->n_padded; c += LANES) {
-        vec xs[TILE_BATCH];
-        UNROLL for (size_t i = 0; i < n_b; i++) xs[i] = vec_load(x + i * PANEL_COLS + c);
-        UNROLL for (size_t j = 0; j < TILE_ROWS; j++) {
-            vec ws = vec_load(w + j * PANEL_COLS + c);
-            UNROLL for (size_t i = 0; i < n_b; i++) acc[i * TILE_ROWS + j] =
-                vec_fma(ws, xs[i], acc[i * TILE_ROWS + j]);
-        }
-    }
-    UNROLL for (size_t i = 0; i < n_b; i++) {
-        const vec *a = acc + i * TILE_ROWS;
-        if (!p->last) {
-            UNROLL for (size_t j = 0; j < TILE_ROWS; j++) kept[i * PANEL_ROWS + j] = a[j];
-        } else if (p->n_rows - r >= TILE_ROWS) {
-            vec_sum4(y + i * ldy, a[0], a[1], a[2], a[3]);
-        } else {
-            float sums[TILE_ROWS];
-            vec_sum4(sums, a[0], a[1], a[2], a[3]);
-            memcpy(y + i * ldy, sums, (p->n_rows - r) * sizeof(float));
-        }
-    }
-}
-
-/* All tiles of one step, the same for every type of weights. */
-static void panel_tiles(const panels *p, float *y, size_t ldy) {
-    for (size_t r = 0; r < p->n_rows; r += TILE_ROWS) {
-#define PANEL_TILE(n_b) panel_tile(p, n_b, y + b * ldy + r, ldy, r, b)
-        FOR_EACH_TILE(p->n_batch, PANEL_TILE);
-#undef PANEL_TILE
-    }
-}
-
-INLINE void matmul_wide(mv_wtype type, float *y, size_t ldy, const char *w, size_t row_bytes,
-                        const float *x, size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch) {
-    _Alignas(64) float w_panel[PANEL_ROWS * PANEL_COLS];
-    _Alignas(64) float x_panel[BATCH_BLOCK * PANEL_COLS];
-    vec acc[PANEL_ROWS * BATCH_BLOCK];
-    panels p = {.w = w_panel, .x = x_panel, .acc = acc};
-    for (size_t b = 0; b < n_batch; b += BATCH_BLOCK) {
-        p.n_batch = n_batch - b < BATCH_BLOCK ? n_batch - b : BATCH_BLOCK;
-        for (size_t r = 0; r < n_rows; r += PANEL_ROWS) {
-            p.n_rows = n_rows - r < PANEL_ROWS ? n_rows - r : PANEL_ROWS;
-            for (size_t c = 0; c < n_cols; c += PANEL_COLS) {
-                size_t n = n_cols - c < PANEL_COLS ? n_cols - c : PANEL_COLS;
-                p.n_padded = (n + LANES - 1) / LANES * LANES;
-                p.first = c == 0;
-                p.last = n_cols - c <= PANEL_COLS;
-                for (size_t i = 0; i < p.n_batch; i++)
-                    copy_row(MV_W_F32, x_panel + i * PANEL_COLS,
-                             (const char *)(x + (b + i) * ldx + c), n);
-                for (size_t i = 0; i < p.n_rows; i++)
-                    copy_row(type, w_panel + i * PANEL_COLS,
-                             w + (r + i) * row_bytes + c * bytes_of(type), n);
-                /* Rows that the last tile lacks; their sums are thrown away. */
-                for (size_t i = p.n_rows; i % TILE_ROWS; i++)
-                    memset(w_panel + i * PANEL_COLS, 0, p.n_padded * sizeof(float));
-                panel_tiles(&p, y + b * ldy + r, ldy);
-            }
-        }
-    }
-}
-
+/* In blocks: their rows are read from memory once and their columns of the batch stay in the second
+ * level of the cache meanwhile. */
 INLINE void matmul(mv_wtype type, float *y, size_t ldy, const void *w, size_t row_bytes,
                    const float *x, size_t ldx, size_t n_rows, size_t n_cols, size_t n_batch) {
-    if (n_batch < WIDE_BATCH)
-        matmul_direct(type, y, ldy, w, row_bytes, x, ldx, n_rows, n_cols, n_batch);
-    else
-        matmul_wide(type, y, ldy, w, row_bytes, x, ldx, n_rows, n_cols, n_batch);
+    for (size_t r = 0; r < n_rows; r += BLOCK_ROWS) {
+        const size_t n_r = n_rows - r < BLOCK_ROWS ? n_rows - r : BLOCK_ROWS;
+        for (size_t b = 0; b < n_batch; b += BLOCK_BATCH) {
+            const size_t n_b = n_batch - b < BLOCK_BATCH ? n_batch - b : BLOCK_BATCH;
+            matmul_block(type, y + b * ldy + r, ldy, (const char *)w + r * row_bytes, row_bytes,
+                         x + b * ldx, ldx, n_r, n_cols, n_b);
+        }
+    }
 }
 
 #define DEFINE_MATMUL(name, type)                                                                  \

@@ -86,6 +86,32 @@ static void every_part_runs_once_per_job(void **state) {
     assert_int_equal(n_cases, 6);
 }
 
+static void count_all(void *ctx, int part, int n_parts) {
+    (void)part;
+    (void)n_parts;
+    atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+/* A worker that is late for one job meets the next, of which a thread has more parts. */
+static void jobs_with_few_and_many_parts_by_turns(void **state) {
+    (void)state;
+    static const int n_threads[] = {2, 3, 5};
+    marvis_error err;
+    for (size_t i = 0; i < 3; i++) {
+        mv_pool *pool;
+        assert_ok(mv_pool_create(n_threads[i], &pool, &err), err);
+        for (int job = 0; job < 40000; job++) {
+            atomic_int n_run = 0;
+            if (job % 2)
+                mv_pool_run_fine(pool, count_all, &n_run);
+            else
+                mv_pool_run(pool, count_all, &n_run);
+            assert_int_equal(atomic_load(&n_run), n_threads[i] * (job % 2 ? MV_FINE_PARTS : 1));
+        }
+        mv_pool_destroy(&pool);
+    }
+}
+
 static void without_a_pool_the_caller_runs_the_job(void **state) {
     (void)state;
     tally t = {0};
@@ -269,6 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_cover_the_range_once),
         cmocka_unit_test(every_part_runs_once_per_job),
+        cmocka_unit_test(jobs_with_few_and_many_parts_by_turns),
         cmocka_unit_test(without_a_pool_the_caller_runs_the_job),
         cmocka_unit_test(the_caller_waits_for_the_slowest),
         cmocka_unit_test(parts_that_a_held_up_worker_has_not_begun_are_taken),

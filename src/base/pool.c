@@ -4,10 +4,11 @@
  * either the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes
  * it.
  *
- * A part is taken by raising its owner's `claim`, which holds the generation, too: a worker that
- * comes late finds another generation there and takes nothing. What it read of the job before is
- * then of no matter; when it does get a part, the job cannot have been over, so it read the
- * right one. */
+ * A part is taken by lowering its owner's `claim`, which holds the generation and how many parts are
+ * left: a worker that comes late finds another generation there, or none left, and takes nothing.
+ * What it read of the job before is then of no matter; when it does get a part, the job cannot have
+ * been over, so it read the right one. Whether there is a part must not be asked of anything else:
+ * a late worker may read the next job's count while the claim is still the last one's. */
 #include "base/pool.h"
 
 #include "base/cpu.h"
@@ -26,7 +27,7 @@ enum {
     /* With more threads than cores, spinning only keeps the others from working. */
     SPINS_CROWDED = 50,
     STACK_BYTES = 1 << 20,
-    PART_BITS = 16 /* of a claim: parts that were taken; above them the generation */
+    PART_BITS = 16 /* of a claim: parts that are left; above them the generation */
 };
 
 /* Waiting is looked at over this time; more than this share of it, and the caller works alone, at
@@ -103,15 +104,16 @@ static void announce(mv_pool *pool) {
     }
 }
 
-/* The next part that `owner` has not begun, of 0..parts_each-1; -1: none of this generation. */
-static int claim(claims *owner, unsigned long long generation, int parts_each) {
+/* One of the parts that `owner` has not begun, counted from 1; 0: there are none of this generation.
+ */
+static int claim(claims *owner, unsigned long long generation) {
+    const unsigned long long mask = (1u << PART_BITS) - 1;
     unsigned long long now = atomic_load_explicit(&owner->next, memory_order_relaxed);
     do {
-        int n_taken = (int)(now & ((1u << PART_BITS) - 1));
-        if (now >> PART_BITS != generation || n_taken >= parts_each) return -1;
-    } while (!atomic_compare_exchange_weak_explicit(&owner->next, &now, now + 1,
+        if (now >> PART_BITS != generation || (now & mask) == 0) return 0;
+    } while (!atomic_compare_exchange_weak_explicit(&owner->next, &now, now - 1,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    return (int)(now & ((1u << PART_BITS) - 1));
+    return (int)(now & mask);
 }
 
 /* Own parts first, then the others'. */
@@ -120,9 +122,9 @@ static void work(mv_pool *pool, int self, unsigned long long generation) {
     void *ctx = atomic_load_explicit(&pool->ctx, memory_order_relaxed);
     int each = atomic_load_explicit(&pool->parts_each, memory_order_relaxed), n_done = 0;
     for (int i = 0; i < pool->n_threads; i++) {
-        int owner = (self + i) % pool->n_threads, part;
-        while ((part = claim(&pool->claims[owner], generation, each)) >= 0) {
-            job(ctx, owner * each + part, pool->n_threads * each);
+        int owner = (self + i) % pool->n_threads, left;
+        while ((left = claim(&pool->claims[owner], generation)) > 0) {
+            job(ctx, owner * each + each - left, pool->n_threads * each);
             n_done++;
         }
     }
@@ -271,7 +273,9 @@ static void publish(mv_pool *pool, mv_job job, void *ctx, int parts_each) {
     atomic_store(&pool->n_left, pool->n_threads * parts_each);
     unsigned long long next = atomic_load_explicit(&pool->generation, memory_order_relaxed) + 1;
     for (int i = 0; i < pool->n_threads; i++)
-        atomic_store_explicit(&pool->claims[i].next, next << PART_BITS, memory_order_release);
+        atomic_store_explicit(&pool->claims[i].next,
+                              next << PART_BITS | (unsigned long long)parts_each,
+                              memory_order_release);
     announce(pool);
 }
 

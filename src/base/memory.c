@@ -41,14 +41,17 @@ bool mv_add_size(size_t a, size_t b, size_t *out) {
     return true;
 }
 
-void *mv_alloc(size_t n, size_t size) {
+void *mv_alloc_raw(size_t n, size_t size) {
     size_t bytes;
     if (!mv_mul_size(n, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) return NULL;
     if (!allowed()) return NULL;
     void *p = NULL;
-    if (posix_memalign(&p, 64, bytes) != 0) return NULL;
-    memset(p, 0, bytes);
-    return p;
+    return posix_memalign(&p, 64, bytes) == 0 ? p : NULL;
+}
+
+void *mv_alloc(size_t n, size_t size) {
+    void *p = mv_alloc_raw(n, size);
+    return p ? memset(p, 0, n * size) : NULL;
 }
 
 void *mv_grow(void *p, size_t n, size_t size) {

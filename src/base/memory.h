@@ -15,6 +15,10 @@ bool mv_add_size(size_t a, size_t b, size_t *out);
  * memory. Freed with mv_free. */
 void *mv_alloc(size_t n, size_t size);
 
+/* The same, but not zeroed: for large blocks that are filled at once, each thread its part, because
+ * the system provides a page when it is first written. */
+void *mv_alloc_raw(size_t n, size_t size);
+
 /* Like realloc, for growing buffers (alignment of malloc is enough); contents past the old size are
  * undefined. On NULL the old block is intact. Only for blocks that came from mv_grow or are NULL;
  * freed with mv_free. */

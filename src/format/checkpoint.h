@@ -73,6 +73,12 @@ MV_CHECK marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *n
                                               const int64_t *shape, float **values,
                                               marvis_error *err);
 
+/* The same without a copy where the file has the values as f32 at an address for floats: *values
+ * then points into the file and *owned is NULL; else both are new memory (free *owned). */
+MV_CHECK marvis_status mv_checkpoint_view_f32(mv_checkpoint *ckpt, const char *name, int n_dims,
+                                              const int64_t *shape, const float **values,
+                                              float **owned, marvis_error *err);
+
 /* How quantised modules are described by config.json's "quantization" (MLX affine). */
 typedef struct mv_quant_config {
     bool present;          /* config.json has a "quantization" object */

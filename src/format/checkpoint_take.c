@@ -75,18 +75,44 @@ mv_wtype mv_wtype_of(mv_dtype type) {
     return type == MV_DT_F32 ? MV_W_F32 : type == MV_DT_F16 ? MV_W_F16 : MV_W_BF16;
 }
 
+static marvis_status take_values(mv_checkpoint *ckpt, const char *name, int n_dims,
+                                 const int64_t *shape, const mv_tensor **tensor,
+                                 marvis_error *err) {
+    MV_TRY(mv_checkpoint_take(ckpt, name, n_dims, shape, tensor, err));
+    if ((*tensor)->n_values > 0) return MARVIS_OK;
+    return mv_fail(err, MARVIS_ERR_TENSOR, "%s: tensor \"%s\" is empty; expected values",
+                   ckpt->path, name);
+}
+
+static marvis_status widen(const mv_tensor *t, const char *name, float **values,
+                           marvis_error *err) {
+    float *v = mv_alloc_raw(t->n_values, sizeof *v);
+    if (!v) return mv_fail_memory(err, t->n_values * sizeof *v, name);
+    mv_widen(v, mv_wtype_of(t->type), t->data, t->n_values);
+    *values = v;
+    return MARVIS_OK;
+}
+
 marvis_status mv_checkpoint_take_f32(mv_checkpoint *ckpt, const char *name, int n_dims,
                                      const int64_t *shape, float **values, marvis_error *err) {
     const mv_tensor *t;
     *values = NULL;
-    MV_TRY(mv_checkpoint_take(ckpt, name, n_dims, shape, &t, err));
-    if (t->n_values == 0)
-        return mv_fail(err, MARVIS_ERR_TENSOR, "%s: tensor \"%s\" is empty; expected values",
-                       ckpt->path, name);
-    float *v = mv_alloc(t->n_values, sizeof *v);
-    if (!v) return mv_fail_memory(err, t->n_values * sizeof *v, name);
-    mv_widen(v, mv_wtype_of(t->type), t->data, t->n_values);
-    *values = v;
+    MV_TRY(take_values(ckpt, name, n_dims, shape, &t, err));
+    return widen(t, name, values, err);
+}
+
+marvis_status mv_checkpoint_view_f32(mv_checkpoint *ckpt, const char *name, int n_dims,
+                                     const int64_t *shape, const float **values, float **owned,
+                                     marvis_error *err) {
+    const mv_tensor *t;
+    *values = *owned = NULL;
+    MV_TRY(take_values(ckpt, name, n_dims, shape, &t, err));
+    if (t->type == MV_DT_F32 && (uintptr_t)t->data % _Alignof(float) == 0) {
+        *values = (const float *)(const void *)t->data;
+        return MARVIS_OK;
+    }
+    MV_TRY(widen(t, name, owned, err));
+    *values = *owned;
     return MARVIS_OK;
 }
 

@@ -28,22 +28,29 @@ static float get_f16(const uint8_t *at, size_t lane) {
     return mv_f16_to_f32(h);
 }
 
+static uint32_t get_word(const uint8_t *at) {
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
 void mv_packed_put(void *packed, mv_wtype type, size_t n_cols, size_t r, const mv_packed_row *row) {
     uint8_t *tile = (uint8_t *)packed + tile_of(type, n_cols, r);
-    size_t lane = r % MV_TILE_ROWS;
+    const size_t lane = r % MV_TILE_ROWS;
+    const size_t n_words = mv_packed_block_data(type) / MV_LINE_BYTES;
     if (type == MV_W_I8) memcpy(tile + 4 * lane, &row->scale, sizeof row->scale);
-    /* zero point of the stored byte: 0..255 is held as int8 */
-    const uint8_t flip = type == MV_W_Q8A ? 128 : 0;
+    /* zero point of the stored bytes: 0..255 is held as int8 */
+    const uint32_t flip = type == MV_W_Q8A ? 0x80808080 : 0;
     for (size_t b = 0; b < n_cols / MV_BLOCK; b++) {
         const uint8_t *q = row->q + b * MV_BLOCK;
         uint8_t *data = tile + mv_packed_data_at(type, b) + 4 * lane;
         if (type != MV_W_I8) put_f16(tile + mv_packed_scales_at(type, b), lane, row->scales[b]);
         if (mv_packed_has_mins(type))
             put_f16(tile + mv_packed_mins_at(type, b), lane, row->mins[b]);
-        size_t n = mv_packed_is_4_bit(type) ? MV_BLOCK / 2 : MV_BLOCK;
-        for (size_t c = 0; c < n; c++) {
-            int value = mv_packed_is_4_bit(type) ? q[c] | q[c + MV_BLOCK / 2] << 4 : q[c] ^ flip;
-            data[c / 4 * MV_LINE_BYTES + c % 4] = (uint8_t)value;
+        for (size_t k = 0; k < n_words; k++) { /* four bytes at once: none carries over */
+            uint32_t word = get_word(q + 4 * k) ^ flip;
+            if (mv_packed_is_4_bit(type)) word |= get_word(q + MV_BLOCK / 2 + 4 * k) << 4;
+            memcpy(data + k * MV_LINE_BYTES, &word, sizeof word);
         }
     }
 }
@@ -97,7 +104,8 @@ void mv_packed_row_from_blocks(mv_packed_row *row, mv_block_format format, const
             continue;
         }
         if (format == MV_BLOCKS_Q4_1) memcpy(&row->mins[b], block + 2, 2);
-        const uint8_t *halves = block + (format == MV_BLOCKS_Q4_1 ? 4 : 2);
+        uint8_t halves[MV_BLOCK / 2]; /* a copy, which q cannot overlap: then this is vectorised */
+        memcpy(halves, block + (format == MV_BLOCKS_Q4_1 ? 4 : 2), sizeof halves);
         for (size_t i = 0; i < MV_BLOCK / 2; i++) {
             q[i] = halves[i] & 15;
             q[i + MV_BLOCK / 2] = halves[i] >> 4;

@@ -43,6 +43,14 @@ marvis_status mv_mimi_take(const mv_mimi_loader *l, const char *module, const ch
     return mv_checkpoint_take(l->ckpt, name, n_dims, shape, &tensor, l->err);
 }
 
+/* Not a copy where the file has it as f32; *owned is to be freed, values or not. */
+static marvis_status view(const mv_mimi_loader *l, const char *module, const char *leaf, int n_dims,
+                          const int64_t *shape, const float **values, float **owned) {
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "%s%s%s", l->prefix, module, leaf);
+    return mv_checkpoint_view_f32(l->ckpt, name, n_dims, shape, values, owned, l->err);
+}
+
 static marvis_status take_vector(const mv_mimi_loader *l, const char *module, const char *leaf,
                                  int n, float **values) {
     return mv_mimi_take(l, module, leaf, 1, (int64_t[]){n}, values);
@@ -59,20 +67,23 @@ static const char *spelling(const mv_mimi_loader *l, const char *module, const c
     return usual;
 }
 
-static mv_matrix own_matrix(float *values, size_t n_rows, size_t n_cols) {
+static mv_matrix f32_matrix(const float *values, float *owned, size_t n_rows, size_t n_cols) {
     return (mv_matrix){.type = MV_W_F32,
                        .n_rows = n_rows,
                        .n_cols = n_cols,
                        .row_bytes = n_cols * sizeof(float),
                        .data = values,
-                       .owned = values};
+                       .owned = owned};
 }
 
 static marvis_status take_matrix(const mv_mimi_loader *l, const char *module, const char *leaf,
                                  int n_rows, int n_cols, mv_matrix *matrix) {
-    float *values;
-    MV_TRY(mv_mimi_take(l, module, leaf, 2, (int64_t[]){n_rows, n_cols}, matrix ? &values : NULL));
-    if (matrix) *matrix = own_matrix(values, (size_t)n_rows, (size_t)n_cols);
+    const int64_t shape[] = {n_rows, n_cols};
+    const float *values;
+    float *owned;
+    if (!matrix) return mv_mimi_take(l, module, leaf, 2, shape, NULL);
+    MV_TRY(view(l, module, leaf, 2, shape, &values, &owned));
+    *matrix = f32_matrix(values, owned, (size_t)n_rows, (size_t)n_cols);
     return MARVIS_OK;
 }
 
@@ -91,15 +102,16 @@ marvis_status mv_mimi_load_conv(const mv_mimi_loader *l, const char *side,
         MV_TRY(mv_mimi_take(l, module, ".weight", 3, shape, NULL));
         return take_vector(l, module, ".bias", s->out, NULL);
     }
-    float *weight, *bias;
-    MV_TRY(mv_mimi_take(l, module, ".weight", 3, shape, &weight));
+    const float *weight;
+    float *owned, *bias;
+    MV_TRY(view(l, module, ".weight", 3, shape, &weight, &owned));
     marvis_status status = take_vector(l, module, ".bias", s->out, &bias);
     if (status == MARVIS_OK) {
         status = (s->transposed ? mv_conv_init_transposed : mv_conv_init)(
             conv, weight, bias, s->in, s->out, s->kernel, s->stride, l->err);
         mv_free(bias);
     }
-    mv_free(weight);
+    mv_free(owned);
     return status;
 }
 
@@ -155,7 +167,7 @@ static marvis_status take_qkv_hf(const mv_mimi_loader *l, const char *module, mv
     const size_t n = (size_t)width * (size_t)c->latent;
     float *all = NULL;
     if (qkv) {
-        all = mv_alloc(3 * n, sizeof(float));
+        all = mv_alloc_raw(3 * n, sizeof(float));
         if (!all) return mv_fail_memory(l->err, 3 * n * sizeof(float), "the codec's weights");
     }
     for (size_t i = 0; i < 3; i++) {
@@ -170,7 +182,7 @@ static marvis_status take_qkv_hf(const mv_mimi_loader *l, const char *module, mv
         memcpy(all + i * n, part.data, n * sizeof(float));
         mv_matrix_deinit(&part);
     }
-    if (qkv) *qkv = own_matrix(all, 3 * (size_t)width, (size_t)c->latent);
+    if (qkv) *qkv = f32_matrix(all, all, 3 * (size_t)width, (size_t)c->latent);
     return MARVIS_OK;
 }
 
@@ -305,7 +317,7 @@ static marvis_status load_quantizer(const mv_mimi_loader *l, mv_mimi *mimi) {
     const size_t latent = (size_t)c->latent, n_cols = 2 * (size_t)c->codebook_dim;
     mimi->tables = mv_alloc((size_t)c->n_codebooks, sizeof *mimi->tables);
     float *project = mv_alloc(latent * n_cols, sizeof(float));
-    if (project) mimi->project = own_matrix(project, latent, n_cols);
+    if (project) mimi->project = f32_matrix(project, project, latent, n_cols);
     if (!mimi->tables || !project)
         return mv_fail_memory(l->err, latent * n_cols * sizeof(float), "the codec's quantiser");
     MV_TRY(load_output_proj(l, true, project));

@@ -10,11 +10,11 @@
 /* Below this many values a pass is not worth waking the other threads. */
 enum { POOL_MIN_VALUES = 8192 };
 
-/* An owned f32 matrix of zeros. */
+/* An owned f32 matrix, not filled. */
 static marvis_status matrix_alloc(mv_matrix *m, size_t n_rows, size_t n_cols, marvis_error *err) {
     size_t n;
     if (!mv_mul_size(n_rows, n_cols, &n)) return mv_fail_memory(err, SIZE_MAX, "a convolution");
-    float *values = mv_alloc(n, sizeof(float));
+    float *values = mv_alloc_raw(n, sizeof(float));
     if (!values) return mv_fail_memory(err, n * sizeof(float), "a convolution");
     *m = (mv_matrix){.type = MV_W_F32,
                      .n_rows = n_rows,
@@ -79,6 +79,7 @@ marvis_status mv_conv_init_transposed(mv_conv *conv, const float *weight, const 
     /* Input t - d reaches output t*s + j through tap d*s + j; taps past the kernel stay 0. Channel
      * by channel of the output, so that the packing reads whole taps and writes along rows. */
     float *w = conv->w.owned;
+    if (nk != m * ns) memset(w, 0, ns * no * m * ni * sizeof *w);
     for (size_t o = 0; o < no; o++)
         for (size_t i = 0; i < ni; i++)
             for (size_t tap = 0; tap < nk; tap++) {

@@ -6,6 +6,7 @@
 #include "kernels/packed.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum {
     /* Rows in one step of a share: what the kernels take at a time with one column. */
@@ -36,17 +37,18 @@ size_t mv_matrix_bytes(const mv_matrix *m) {
 
 marvis_status mv_matrix_tile(mv_matrix *m, marvis_error *err) {
     if (!m->data) return MARVIS_OK;
-    assert(m->type == MV_W_F32 && m->owned && m->row_bytes == m->n_cols * sizeof(float));
+    assert(m->type == MV_W_F32 && m->row_bytes == m->n_cols * sizeof(float));
     const size_t n_tiles = (m->n_rows + MV_TILE_ROWS - 1) / MV_TILE_ROWS;
     size_t n;
     float *tiles = NULL;
-    if (mv_mul_size(n_tiles * MV_TILE_ROWS, m->n_cols, &n)) tiles = mv_alloc(n, sizeof *tiles);
+    if (mv_mul_size(n_tiles * MV_TILE_ROWS, m->n_cols, &n)) tiles = mv_alloc_raw(n, sizeof *tiles);
     if (!tiles) return mv_fail_memory(err, n * sizeof *tiles, "weights in tiles");
     const float *rows = m->data;
     for (size_t t = 0; t < n_tiles; t++) {
         const size_t first = t * MV_TILE_ROWS, left = m->n_rows - first;
         const size_t n_rows = left < MV_TILE_ROWS ? left : MV_TILE_ROWS;
         float *tile = tiles + first * m->n_cols;
+        if (n_rows < MV_TILE_ROWS) memset(tile, 0, MV_TILE_ROWS * m->n_cols * sizeof *tile);
         for (size_t c = 0; c < m->n_cols; c++)
             for (size_t i = 0; i < n_rows; i++)
                 tile[c * MV_TILE_ROWS + i] = rows[(first + i) * m->n_cols + c];

@@ -41,7 +41,7 @@ void mv_matrix_deinit(mv_matrix *m); /* zeroes *m; a zeroed matrix is allowed */
 /* Bytes of its data. */
 size_t mv_matrix_bytes(const mv_matrix *m);
 
-/* From rows one after another to tiles of 16 (MV_W_F32_TILED): m is f32 and owned, or empty. For
+/* From rows one after another to tiles of 16 (MV_W_F32_TILED): m is f32, or empty. For
  * weights that are multiplied with many rows at a time. On ERR_MEMORY m is as it was. */
 MV_CHECK marvis_status mv_matrix_tile(mv_matrix *m, marvis_error *err);
 

@@ -5,6 +5,7 @@
 #include "kernels/convert.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { SMALL_MATRIX = 1 << 16 };
 
@@ -41,6 +42,15 @@ static void pack_part(void *ctx, int part, int n_parts) {
     }
 }
 
+/* What no row fills: rows that the last tile lacks, and the second block of the last pair. */
+static void zero_holes(const pack_job *job, size_t bytes) {
+    const size_t tile_bytes = mv_packed_tile_bytes(job->type, job->source->n_cols);
+    if (job->source->n_cols / MV_BLOCK % 2)
+        memset(job->packed, 0, bytes);
+    else if (job->source->n_rows % MV_TILE_ROWS)
+        memset(job->packed + bytes - tile_bytes, 0, tile_bytes);
+}
+
 static marvis_status run(pack_job *job, mv_pool *pool, const char *name, bool *fits,
                          marvis_error *err) {
     if (job->source->n_rows * job->source->n_cols < SMALL_MATRIX) pool = NULL;
@@ -70,8 +80,9 @@ marvis_status mv_matrix_pack(const mv_row_source *source, mv_wtype type, mv_pool
     *fits = false;
     if (!mv_packed_bytes(type, source->n_rows, source->n_cols, &bytes))
         return mv_fail_memory(err, SIZE_MAX, name);
-    pack_job job = {.source = source, .type = type, .packed = mv_alloc(bytes, 1)};
+    pack_job job = {.source = source, .type = type, .packed = mv_alloc_raw(bytes, 1)};
     if (!job.packed) return mv_fail_memory(err, bytes, name);
+    zero_holes(&job, bytes);
     marvis_status status = run(&job, pool, name, fits, err);
     if (status != MARVIS_OK || !*fits) {
         mv_free(job.packed);

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     MOST_BUFFERS = 8,
@@ -25,7 +24,6 @@ struct ggml_peer {
     ggml_threadpool_t threads;
     ggml_backend_buffer_type_t buffers[MOST_BUFFERS];
     int n_buffers;
-    bool large_pages;
 };
 
 int ggml_peer_type(const char *name) {
@@ -50,11 +48,9 @@ static void log_warnings(enum ggml_log_level level, const char *text, void *ctx)
     if (level == GGML_LOG_LEVEL_WARN || level == GGML_LOG_LEVEL_ERROR) fputs(text, stderr);
 }
 
-marvis_status ggml_peer_create(int n_threads, bool large_pages, ggml_peer **peer,
-                               marvis_error *err) {
+marvis_status ggml_peer_create(int n_threads, ggml_peer **peer, marvis_error *err) {
     ggml_peer *p = *peer = mv_alloc(1, sizeof *p);
     if (!p) return mv_fail_memory(err, sizeof *p, "ggml");
-    p->large_pages = large_pages;
     ggml_log_set(log_warnings, NULL);
     struct ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
     p->backend = ggml_backend_cpu_init();
@@ -157,19 +153,6 @@ static marvis_status set_matrices(its *g, marvis_error *err) {
     return MARVIS_OK;
 }
 
-/* As base/memory.c does for ours: before anything is written there. */
-static void advise(ggml_backend_buffer_t data) {
-#ifdef MADV_HUGEPAGE
-    const uintptr_t page = 2u << 20;
-    uintptr_t base = (uintptr_t)ggml_backend_buffer_get_base(data);
-    uintptr_t first = (base + page - 1) / page * page;
-    uintptr_t end = (base + ggml_backend_buffer_get_size(data)) / page * page;
-    if (first < end) (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
-#else
-    (void)data;
-#endif
-}
-
 static marvis_status make_matrices(its *g, const int *types, int buffer, bool *any,
                                    marvis_error *err) {
     size_t n = (size_t)g->model->n_matrices;
@@ -188,7 +171,6 @@ static marvis_status make_matrices(its *g, const int *types, int buffer, bool *a
             g->weights[i], g->peer->buffers[i ? buffer : 0]);
         if (!g->weight_data[i])
             return mv_fail(err, MARVIS_ERR_MEMORY, "out of memory for ggml's weights");
-        if (g->peer->large_pages) advise(g->weight_data[i]);
     }
     return set_matrices(g, err);
 }

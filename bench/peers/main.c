@@ -5,11 +5,10 @@
  * caches hold what they hold in a real frame.
  *
  *     peer_ggml [--shape NAME] [--threads N] [--cpu TIER] [--rounds N] [--frames N]
- *               [--batch N,N,...] [--prompt N] [--large-pages] [WEIGHTS...]
+ *               [--batch N,N,...] [--prompt N] [WEIGHTS...]
  *
  * WEIGHTS: 32-bit 16-bit 8-bit mix 8-4-bit 4-bit; all unless given. --frames: of a turn of one
- * stream. --prompt 0: none. --large-pages: advised for ggml's weights,
- * too (Linux). Built by tools/bench_peers.sh. */
+ * stream. --prompt 0: none. Built by tools/bench_peers.sh. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "peers/side.h"
@@ -75,7 +74,7 @@ typedef struct bench {
     int n_threads, rounds, frames;
     size_t batches[MOST_PLANS], prompt;
     int n_batches;
-    bool large_pages, chosen[N_GROUPS];
+    bool chosen[N_GROUPS];
     const mv_kernels *kernels;
     mv_pool *pool;
     ggml_peer *peer;
@@ -354,10 +353,6 @@ static bool take_option(bench *b, const char *name, const char *value) {
 static bool take_call(bench *b, int argc, char **argv) {
     bool any = false;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--large-pages") == 0) {
-            b->large_pages = true;
-            continue;
-        }
         if (argv[i][0] == '-') {
             if (!take_option(b, argv[i], i + 1 < argc ? argv[i + 1] : NULL)) {
                 fprintf(stderr, "peer_ggml: '%s' is unknown, or its value is missing or wrong\n",
@@ -387,7 +382,7 @@ static bool take_call(bench *b, int argc, char **argv) {
 static marvis_status set_up(bench *b, marvis_error *err) {
     size_t most_rows = 2; /* of the check */
     MV_TRY(mv_pool_create(b->n_threads, &b->pool, err));
-    MV_TRY(ggml_peer_create(b->n_threads, b->large_pages, &b->peer, err));
+    MV_TRY(ggml_peer_create(b->n_threads, &b->peer, err));
     MV_TRY(frame_model_init(b->shape, &b->model, err));
     for (int i = 0; i < b->n_batches; i++) {
         workload *w = &b->works[b->n_works++];

@@ -29,11 +29,9 @@ MV_CHECK marvis_status side_ours(const frame_model *model, const char *name,
                                  const mv_wtype types[FRAME_N_CLASSES], const mv_kernels *kernels,
                                  mv_pool *pool, side **s, marvis_error *err);
 
-/* ggml's CPU backend and its thread pool, shared by its sides. large_pages: the system is advised
- * to use them for its weights. */
+/* ggml's CPU backend and its thread pool, shared by its sides. */
 typedef struct ggml_peer ggml_peer;
-MV_CHECK marvis_status ggml_peer_create(int n_threads, bool large_pages, ggml_peer **peer,
-                                        marvis_error *err);
+MV_CHECK marvis_status ggml_peer_create(int n_threads, ggml_peer **peer, marvis_error *err);
 void ggml_peer_destroy(ggml_peer *peer);
 /* Buffer types: 0 is the plain one, the others pack weights for kernels of their own. */
 int ggml_peer_n_buffers(const ggml_peer *peer);

@@ -24,6 +24,7 @@ from voices import VOICES
 WEIGHTS = (2.5, 2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4, 0.4, 0.3, 0.3, 0.25, 0.25, 0.2)      # per codebook
 HEARD = 0.7                                             # share of the voice prompts as the encoder hears them
 NEUTRAL = range(3, 10)                                  # speaker tags that name no voice
+TURNS = 5                                               # of a speaker in a conversation, at most
 
 
 def spoken_letter(label, n_frames):
@@ -114,7 +115,7 @@ class Examples:
                 elif kind < (0.85 if tag is not None else 0.7):
                     examples.append([self.matched(rng, tag, queue)])
                 else:
-                    talk.append([queue.pop() for _ in range(min(len(queue), 2 if tag is not None else 3))])
+                    talk.append([queue.pop() for _ in range(min(len(queue), int(rng.integers(2, TURNS + 1))))])
         return examples + conversations(rng, talk)
 
     @staticmethod
@@ -151,9 +152,9 @@ def conversations(rng, talk):
     rng.shuffle(talk)
     out, at = [], 0
     while at < len(talk):
-        two = at + 1 < len(talk) and rng.random() < 0.5
+        two = at + 1 < len(talk) and rng.random() < 0.75
         free = rng.permutation(NEUTRAL)
-        turns = [[(u.tag if u.tag is not None and rng.random() < 0.5 else int(free[k]), u) for u in talk[at + k]]
+        turns = [[(u.tag if u.tag is not None and rng.random() < 0.25 else int(free[k]), u) for u in talk[at + k]]
                  for k in range(1 + two)]
         for turn in turns:                              # a speaker keeps its tag
             turn[:] = [(turn[0][0], u) for _, u in turn]

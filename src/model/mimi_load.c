@@ -1,6 +1,7 @@
 /* mimi_load.c - binds Mimi's tensors: moshi's names and transformers' names, their old spellings,
  * and their shapes. What the decoder needs is kept as f32; the encoder's tensors are checked here
  * and read when somebody encodes (mimi_load_encoder.c). */
+#include "base/file.h"
 #include "base/memory.h"
 #include "format/hub.h"
 #include "model/csm_layout.h"
@@ -49,6 +50,12 @@ static marvis_status view(const mv_mimi_loader *l, const char *module, const cha
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s%s%s", l->prefix, module, leaf);
     return mv_checkpoint_view_f32(l->ckpt, name, n_dims, shape, values, owned, l->err);
+}
+
+/* What `view` gave was packed and is not needed any more: nor are the file's pages. */
+static void forget(const float *values, float *owned, size_t n) {
+    if (!owned) mv_map_forget((const uint8_t *)values, n * sizeof *values);
+    mv_free(owned);
 }
 
 static marvis_status take_vector(const mv_mimi_loader *l, const char *module, const char *leaf,
@@ -111,7 +118,7 @@ marvis_status mv_mimi_load_conv(const mv_mimi_loader *l, const char *side,
             conv, weight, bias, s->in, s->out, s->kernel, s->stride, l->err);
         mv_free(bias);
     }
-    mv_free(owned);
+    forget(weight, owned, (size_t)s->in * (size_t)s->out * (size_t)s->kernel);
     return status;
 }
 
@@ -228,8 +235,11 @@ marvis_status mv_mimi_load_block(const mv_mimi_loader *l, const char *side, int 
                        b ? &b->fc2 : NULL));
     if (!b) return MARVIS_OK;
     mv_matrix *const weights[] = {&b->qkv, &b->out, &b->fc1, &b->fc2};
-    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        const mv_matrix rows = *weights[i];
         MV_TRY(mv_matrix_tile(weights[i], l->err));
+        if (!rows.owned) forget(rows.data, NULL, rows.n_rows * rows.n_cols);
+    }
     return MARVIS_OK;
 }
 

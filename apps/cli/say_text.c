@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/support.h"
 #include "common/error.h"
 #include "common/text_file.h"
 
@@ -19,8 +20,10 @@ static marvis_status cannot_read(say_text *t, int error, marvis_error *err) {
 
 /* One read; *n 0 at the end and after a signal. */
 static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, marvis_error *err) {
-    ssize_t got = read(t->fd, to, size);
     *n = 0;
+    cli_wait_readable(t->fd);
+    if (cli_is_cancelled()) return MARVIS_OK;
+    ssize_t got = read(t->fd, to, size);
     if (got < 0 && errno == EINTR) return MARVIS_OK;
     if (got < 0) return cannot_read(t, errno, err);
     t->ended = got == 0;

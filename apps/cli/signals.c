@@ -1,9 +1,12 @@
 /* signals.c - Ctrl-C and its like (see support.h): the first one ends the speech at the next frame,
  * and what was spoken is kept; a second one, or one at any other time, ends the program. A closed
  * pipe and a file size limit are write errors, not signals. */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "cli/support.h"
@@ -12,19 +15,28 @@
 static marvis_session *volatile running;
 static volatile sig_atomic_t cancelled;
 static volatile sig_atomic_t deferred;
+/* Gets a byte when a signal has cancelled something, which ends waits that begin after it, too. */
+static int wake[2] = {-1, -1};
+
+static void cancel(void) {
+    const int error = errno;
+    cancelled = 1;
+    if (wake[1] >= 0) (void)!write(wake[1], "", 1);
+    errno = error;
+}
 
 static void on_signal(int number) {
     static const char message[] = "marvis: interrupted\n";
     marvis_session *session = running;
     (void)number;
     if (deferred) {
-        cancelled = 1;
+        cancel();
         return;
     }
     if (session) {
         running = NULL;
-        cancelled = 1;
         marvis_session_cancel(session);
+        cancel();
         return;
     }
     out_file_remove_temporaries();
@@ -35,7 +47,19 @@ static void on_signal(int number) {
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 enum { N_ENDING = sizeof ending / sizeof *ending };
 
+/* Neither end is inherited, and a full pipe holds up no handler. */
+static void make_wake(void) {
+    int ends[2];
+    if (pipe(ends) != 0) return; /* a signal just before a wait is then seen after it */
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
+        wake[i] = ends[i];
+    }
+}
+
 void cli_catch_signals(void) {
+    make_wake();
     struct sigaction action = {.sa_handler = on_signal};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
@@ -64,5 +88,14 @@ void cli_block_signals(bool block) {
 void cli_cancel_on_signal(marvis_session *session) { running = session; }
 
 void cli_defer_signals(bool defer) { deferred = defer; }
+
+void cli_wait_readable(int fd) {
+    fd_set ready;
+    if (fd >= FD_SETSIZE || wake[0] >= FD_SETSIZE) return;
+    FD_ZERO(&ready);
+    FD_SET(fd, &ready);
+    if (wake[0] >= 0) FD_SET(wake[0], &ready);
+    (void)select((fd > wake[0] ? fd : wake[0]) + 1, &ready, NULL, NULL, NULL);
+}
 
 bool cli_is_cancelled(void) { return cancelled != 0; }

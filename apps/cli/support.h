@@ -73,6 +73,9 @@ void cli_block_signals(bool block);
 void cli_cancel_on_signal(marvis_session *session);
 /* While work is under way that looks at cli_is_cancelled now and then, signals do no more. */
 void cli_defer_signals(bool defer);
+/* Waits until there is something to read, or its end, or until a signal has cancelled something:
+ * before the wait, or during it. */
+void cli_wait_readable(int fd);
 /* A signal has cancelled a session, or such work. */
 bool cli_is_cancelled(void);
 

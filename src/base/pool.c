@@ -4,11 +4,12 @@
  * either the sleeper sees the news before it sleeps, or the announcer sees the sleeper and wakes
  * it.
  *
- * A part is taken by lowering its owner's `claim`, which holds the generation and how many parts are
- * left: a worker that comes late finds another generation there, or none left, and takes nothing.
- * What it read of the job before is then of no matter; when it does get a part, the job cannot have
- * been over, so it read the right one. Whether there is a part must not be asked of anything else:
- * a late worker may read the next job's count while the claim is still the last one's. */
+ * A part is taken by lowering its owner's `claim`, which holds the generation and how many parts
+ * are left: a worker that comes late finds another generation there, or none left, and takes
+ * nothing. What it read of the job before is then of no matter; when it does get a part, the job
+ * cannot have been over, so it read the right one. Whether there is a part must not be asked of
+ * anything else: a late worker may read the next job's count while the claim is still the last
+ * one's. */
 #include "base/pool.h"
 
 #include "base/cpu.h"
@@ -104,8 +105,7 @@ static void announce(mv_pool *pool) {
     }
 }
 
-/* One of the parts that `owner` has not begun, counted from 1; 0: there are none of this generation.
- */
+/* One of the parts that `owner` has not begun, counted from 1; 0: none of this generation. */
 static int claim(claims *owner, unsigned long long generation) {
     const unsigned long long mask = (1u << PART_BITS) - 1;
     unsigned long long now = atomic_load_explicit(&owner->next, memory_order_relaxed);

@@ -1,13 +1,15 @@
 /* simd_packed.h - the products with packed weights of kernels.h over the vector operations of one
  * tier. A file includes its vec_<tier>.h, defines what follows, then includes this:
  *
- *   MV_PACKED_SUFFIX    of the functions' names
- *   TILE_BATCH          columns of the batch at a time, GROUPS_BATCHED groups of LANES rows with
- * them ivec                LANES int32; ivec_set1, ivec_add x4(q)               4 activations in
- * every lane w8_load, w8_dot     4 weights a lane, and acc + their products with x4; RAW_BIAS: what
- * each weight is larger by in these products than its int8 w4, w4_low, w4_high likewise from the
- * halves of the bytes; nacc, nacc_zero, w4_dot, nacc_sum for sums of 8 such products vec_from_int
- * exact below 2^24 largest_bits, round_block   see quantize
+ *  - MV_PACKED_SUFFIX of the functions' names; TILE_BATCH columns of the batch at a time, with them
+ *    GROUPS_BATCHED groups of LANES rows;
+ *  - ivec of LANES int32; ivec_set1, ivec_add; x4(q): 4 activations in every lane; vec_from_int:
+ *    exact below 2^24;
+ *  - w8_load, w8_dot: 4 weights of 8 bits a lane, and acc + their products with an x4; RAW_BIAS:
+ *    what each weight is larger by in these products than its int8;
+ *  - w4, w4_low, w4_high: likewise from the halves of the bytes; nacc, nacc_zero, w4_dot, nacc_sum:
+ *    for sums of 8 such products;
+ *  - largest_bits, round_block: see quantize.
  *
  * Integers are exact, so only the float steps have an order: per value, block after block. A batch
  * of one reads each line once and fetches 4 KB ahead in the one stream of addresses; a larger one

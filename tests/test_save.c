@@ -95,6 +95,35 @@ static void every_layout_is_kept_bit_for_bit(void **state) {
     }
 }
 
+/* The tables of a quantised file are read where they lie: the same numbers as when it is widened. */
+static void tables_stay_in_the_file(void **state) {
+    (void)state;
+    static const char *const types[] = {"q8", "q4"};
+    int n_rows = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const char *path = save("transformers", types[i]);
+        marvis_model *model = open_saved(path, MARVIS_WEIGHTS_AUTO);
+        marvis_model *wide = open_saved(path, MARVIS_WEIGHTS_F32);
+        const mv_matrix *tables[] = {&model->csm.text_table, &model->csm.audio_table};
+        const mv_matrix *wanted[] = {&wide->csm.text_table, &wide->csm.audio_table};
+        for (size_t t = 0; t < 2; t++) {
+            const size_t n = tables[t]->n_cols;
+            float *got = test_malloc(2 * n * sizeof *got);
+            assert_true(tables[t]->type >= MV_W_ROWS_Q8_0);
+            assert_null(tables[t]->owned);
+            for (size_t r = 0; r < tables[t]->n_rows; r++, n_rows++) {
+                mv_matrix_row(tables[t], r, got);
+                mv_matrix_row(wanted[t], r, got + n);
+                assert_memory_equal(got, got + n, n * sizeof *got);
+            }
+            test_free(got);
+        }
+        marvis_model_destroy(&model);
+        marvis_model_destroy(&wide);
+    }
+    assert_true(n_rows > 100);
+}
+
 /* A file of ours is a model like any other: saved again it is the same. */
 static void a_saved_file_is_saved_again(void **state) {
     (void)state;
@@ -492,6 +521,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layout_is_kept_bit_for_bit),
+        cmocka_unit_test(tables_stay_in_the_file),
         cmocka_unit_test(a_saved_file_is_saved_again),
         cmocka_unit_test(quantised_models_stay_close),
         cmocka_unit_test(types_and_shapes_in_the_file),

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "engine/session.h"
+#include "kernels/packed.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -41,22 +42,26 @@ static json_t *describe_sampling(const marvis_sampling *s, bool *ok) {
     return o;
 }
 
+static void count(const mv_matrix *m, size_t *values) {
+    values[mv_packed_equal(m->type)] += m->n_rows * m->n_cols;
+}
+
 /* Number of values of each matrix type, in order of mv_wtype. */
 static void count_types(const mv_csm *csm, size_t *values) {
     const mv_matrix *tables[] = {&csm->text_table, &csm->audio_table, &csm->projection,
                                  &csm->head0};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        values[tables[i]->type] += tables[i]->n_rows * tables[i]->n_cols;
+        count(tables[i], values);
     const mv_llama *towers[] = {&csm->backbone, &csm->depth};
     for (int t = 0; t < 2; t++)
         for (int i = 0; i < towers[t]->config.n_layers; i++) {
             const mv_llama_layer *y = &towers[t]->layers[i];
             const mv_matrix *ms[] = {&y->q, &y->k, &y->v, &y->o, &y->gate, &y->up, &y->down};
             for (size_t j = 0; j < sizeof ms / sizeof ms[0]; j++)
-                values[ms[j]->type] += ms[j]->n_rows * ms[j]->n_cols;
+                count(ms[j], values);
         }
     for (int i = 0; i + 1 < csm->config.n_codebooks; i++)
-        values[csm->heads[i].type] += csm->heads[i].n_rows * csm->heads[i].n_cols;
+        count(&csm->heads[i], values);
 }
 
 /* Speakers that the model was trained with and languages that it speaks, as its config.json

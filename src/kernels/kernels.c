@@ -30,7 +30,7 @@ const mv_kernels *mv_kernels_get(mv_tier tier) {
 size_t mv_wtype_bytes(mv_wtype type) { return type == MV_W_F32 ? 4 : 2; }
 
 const char *mv_wtype_name(mv_wtype type) {
-    static const char *const names[] = {"f32", "f16", "bf16", "int8",     "q8",
-                                        "q8a", "q4",  "q4a",  "f32 tiles"};
-    return (unsigned)type <= MV_W_F32_TILED ? names[type] : "unknown";
+    static const char *const names[] = {"f32", "f16", "bf16",      "int8", "q8", "q8a",
+                                        "q4",  "q4a", "f32 tiles", "q8",   "q4", "q4a"};
+    return (unsigned)type <= MV_W_ROWS_Q4_1 ? names[type] : "unknown";
 }

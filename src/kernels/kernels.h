@@ -23,7 +23,12 @@ typedef enum mv_wtype {
     MV_N_FLOAT_WTYPES = MV_W_I8,
     MV_N_PACKED_WTYPES = MV_N_WTYPES - MV_N_FLOAT_WTYPES,
     /* f32 in tiles of 16 rows: not a precision to choose, but how a codec's weights lie. */
-    MV_W_F32_TILED = MV_N_WTYPES
+    MV_W_F32_TILED = MV_N_WTYPES,
+    /* Blocks as a file has them (mv_block_format, in its order): of tables, whose rows are read and
+     * which nothing is multiplied with. */
+    MV_W_ROWS_Q8_0,
+    MV_W_ROWS_Q4_0,
+    MV_W_ROWS_Q4_1
 } mv_wtype;
 
 enum { MV_TILE_ROWS = 16 };

@@ -93,6 +93,11 @@ mv_wtype mv_packed_type_of(mv_block_format format) {
     return types[format];
 }
 
+mv_wtype mv_packed_equal(mv_wtype type) {
+    return type < MV_W_ROWS_Q8_0 ? type
+                                 : mv_packed_type_of((mv_block_format)(type - MV_W_ROWS_Q8_0));
+}
+
 void mv_packed_row_from_blocks(mv_packed_row *row, mv_block_format format, const void *src,
                                size_t n) {
     const uint8_t *block = src;

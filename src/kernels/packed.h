@@ -78,6 +78,8 @@ void mv_packed_get(float *dst, mv_wtype type, const void *packed, size_t n_cols,
  * Q4_0 to Q4, Q4_1 to Q4A); f32 to any kind by the plain rule of blocks.h, Q8A like Q4_1 with 255
  * steps. */
 mv_wtype mv_packed_type_of(mv_block_format format);
+/* The packed type of the same numbers, for rows in a file's blocks; other types as they are. */
+mv_wtype mv_packed_equal(mv_wtype type);
 void mv_packed_row_from_blocks(mv_packed_row *row, mv_block_format format, const void *src,
                                size_t n);
 void mv_packed_row_from_f32(mv_packed_row *row, mv_wtype type, const float *src, size_t n);

@@ -49,6 +49,10 @@ static marvis_status quantize(const loader *l, mv_tower tower, matrix_class clas
 static marvis_status take_matrix(const loader *l, mv_tower tower, matrix_class class,
                                  const char *name, const mv_rows *rows, mv_matrix *matrix) {
     bool packed = false;
+    if (l->weights == MARVIS_WEIGHTS_AUTO && class == TABLE) {
+        mv_csm_borrow_blocks(rows, matrix);
+        if (matrix->data) return MARVIS_OK;
+    }
     if (l->weights == MARVIS_WEIGHTS_AUTO)
         MV_TRY(mv_csm_pack_rows(rows, l->pool, name, matrix, &packed, l->err));
     if (!packed && l->weights == MARVIS_WEIGHTS_AUTO && class != TABLE)

@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+static bool is_blocks(mv_dtype type, mv_block_format *format) {
+    switch (type) {
+    case MV_DT_Q8_0: *format = MV_BLOCKS_Q8_0; return true;
+    case MV_DT_Q4_0: *format = MV_BLOCKS_Q4_0; return true;
+    case MV_DT_Q4_1: *format = MV_BLOCKS_Q4_1; return true;
+    default: return false;
+    }
+}
+
 static void fill_row(const void *ctx, size_t r, float *scratch, mv_packed_row *row) {
     const mv_rows *rows = ctx;
     const mv_tensor *t = rows->weight;
@@ -19,25 +28,33 @@ static void fill_row(const void *ctx, size_t r, float *scratch, mv_packed_row *r
                sizeof row->scale);
         return;
     }
-    mv_block_format format = t->type == MV_DT_Q8_0   ? MV_BLOCKS_Q8_0
-                             : t->type == MV_DT_Q4_0 ? MV_BLOCKS_Q4_0
-                                                     : MV_BLOCKS_Q4_1;
-    mv_packed_row_from_blocks(row, format, src, n);
+    mv_block_format format;
+    if (is_blocks(t->type, &format)) mv_packed_row_from_blocks(row, format, src, n);
+}
+
+void mv_csm_borrow_blocks(const mv_rows *rows, mv_matrix *m) {
+    mv_block_format format;
+    *m = (mv_matrix){0};
+    if (!is_blocks(rows->weight->type, &format) || rows->bits || !mv_packed_fits(rows->n_cols))
+        return;
+    *m = (mv_matrix){.type = (mv_wtype)(MV_W_ROWS_Q8_0 + format),
+                     .n_rows = rows->n_rows,
+                     .n_cols = rows->n_cols,
+                     .row_bytes = rows->n_cols / MV_BLOCK * mv_block_bytes(format)};
+    m->data = rows->weight->data + rows->first * m->row_bytes;
 }
 
 marvis_status mv_csm_pack_rows(const mv_rows *rows, mv_pool *pool, const char *name, mv_matrix *m,
                                bool *packed, marvis_error *err) {
     const mv_tensor *t = rows->weight;
-    mv_wtype type;
+    mv_block_format format;
+    mv_wtype type = MV_W_I8;
     *packed = false;
     *m = (mv_matrix){0};
-    switch (t->type) {
-    case MV_DT_I8: type = MV_W_I8; break;
-    case MV_DT_Q8_0: type = mv_packed_type_of(MV_BLOCKS_Q8_0); break;
-    case MV_DT_Q4_0: type = mv_packed_type_of(MV_BLOCKS_Q4_0); break;
-    case MV_DT_Q4_1: type = mv_packed_type_of(MV_BLOCKS_Q4_1); break;
-    default: return MARVIS_OK;
-    }
+    if (is_blocks(t->type, &format))
+        type = mv_packed_type_of(format);
+    else if (t->type != MV_DT_I8)
+        return MARVIS_OK;
     if (rows->bits || !mv_packed_fits(rows->n_cols)) return MARVIS_OK;
     mv_row_source source = {
         .n_rows = rows->n_rows, .n_cols = rows->n_cols, .row = fill_row, .ctx = rows};

@@ -4,6 +4,10 @@
 
 #include "format/checkpoint.h"
 
+/* Rows that are stored as GGUF's blocks, where they lie in the file: tables. *m is borrowed, or
+ * zeroed where they are stored otherwise or too narrow. */
+void mv_csm_borrow_blocks(const mv_rows *rows, mv_matrix *m);
+
 /* Packs rows that are stored as GGUF's blocks or as int8, without a change to any number, in
  * parallel over the pool. *packed false: they are floats or MLX's, too narrow, or have scales that
  * are no numbers; then *m is zeroed. What was read of the file is forgotten: its pages need not

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "kernels/convert.h"
+#include "kernels/packed.h"
 #include "model/mimi_weights.h"
 
 #include <string.h>
@@ -67,7 +68,7 @@ static uint64_t hash_floats(const sampler *s, uint64_t hash, const float *values
 }
 
 static uint64_t hash_matrix(const sampler *s, uint64_t hash, const mv_matrix *m) {
-    if (s->exact) hash = hash_int(hash, (int64_t)m->type);
+    if (s->exact) hash = hash_int(hash, (int64_t)mv_packed_equal(m->type));
     for (size_t i = 0; i < MV_SAMPLED_ROWS; i++) {
         if (s->exact)
             mv_matrix_row(m, i * (m->n_rows - 1) / (MV_SAMPLED_ROWS - 1), s->row);

@@ -68,6 +68,9 @@ void mv_matrix_row(const mv_matrix *m, size_t r, float *dst) {
             dst[c] =
                 ((const float *)
                      m->data)[(r / MV_TILE_ROWS * m->n_cols + c) * MV_TILE_ROWS + r % MV_TILE_ROWS];
+    else if (m->type >= MV_W_ROWS_Q8_0)
+        mv_blocks_to_f32(dst, (mv_block_format)(m->type - MV_W_ROWS_Q8_0),
+                         (const char *)m->data + r * m->row_bytes, m->n_cols);
     else
         mv_widen(dst, m->type, (const char *)m->data + r * m->row_bytes, m->n_cols);
 }

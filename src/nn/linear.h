@@ -26,7 +26,7 @@ typedef struct mv_exec {
 } mv_exec;
 
 /* A matrix [n_rows = out][n_cols = in], row-major, or in tiles of 16 rows: quantised ones as in
- * kernels/packed.h, MV_W_F32_TILED as in kernels.h. */
+ * kernels/packed.h, MV_W_F32_TILED as in kernels.h; tables in a file's blocks are read only. */
 struct mv_matrix {
     mv_wtype type;
     size_t n_rows, n_cols;

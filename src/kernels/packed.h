@@ -67,7 +67,8 @@ typedef struct mv_packed_row {
     float scale;      /* of I8 */
 } mv_packed_row;
 
-/* Row r of the matrix at `packed`, zeroed before. Different tiles may be filled at once. */
+/* Row r of the matrix at `packed`. Different tiles may be filled at once. What no row fills (rows
+ * that the last tile lacks, the second block of a last pair) is the caller's to zero. */
 void mv_packed_put(void *packed, mv_wtype type, size_t n_cols, size_t r, const mv_packed_row *row);
 
 /* Row r as f32: scale*q (Q4: scale*(q - 8)) with the product rounded to f32, then + min, rounded.

@@ -24,16 +24,19 @@ space := $(subst ,, )
 
 .PHONY: all test bench install deps asan tsan clang arm64 fuzz check format clean
 
+# The program and the library; not the tests.
 all: $(BUILD)/build.ninja
-	$(NINJA) -C $(BUILD)
+	$(NINJA) -C $(BUILD) $$($(NINJA) -C $(BUILD) -t targets all | grep -oxE '(marvis|libmarvis\.a): .*' | cut -d: -f1)
 
 $(BUILD)/build.ninja:
 	$(MESON) setup $(BUILD) $(MESON_OPTIONS)
 
-test: all
+test: $(BUILD)/build.ninja
+	$(NINJA) -C $(BUILD)
 	tests/run.sh $(BUILD)
 
-bench: all
+bench: $(BUILD)/build.ninja
+	$(NINJA) -C $(BUILD)
 	$(MESON) test -C $(BUILD) --benchmark --verbose
 ifneq ($(GGML_DIR),)
 	BUILD='$(BUILD)' tools/bench_peers.sh '$(GGML_DIR)'

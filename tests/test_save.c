@@ -95,7 +95,7 @@ static void every_layout_is_kept_bit_for_bit(void **state) {
     }
 }
 
-/* The tables of a quantised file are read where they lie: the same numbers as when it is widened. */
+/* The tables of a quantised file are read where they lie: the same numbers as widened. */
 static void tables_stay_in_the_file(void **state) {
     (void)state;
     static const char *const types[] = {"q8", "q4"};

@@ -46,16 +46,17 @@ class SpectralLoss(nn.Module):
 
 class Crops:
     """Random stretches with their codes, of utterances one after another, as in a long speech; `start` ones begin with
-    an utterance, as a stream does."""
+    an utterance, as a stream does. `favour`: how often a voice's utterances come, beside 1 for the others'."""
 
-    def __init__(self, folder):
-        self.folder, self.shards = pathlib.Path(folder), []
+    def __init__(self, folder, favour=()):
+        self.folder, self.favour, self.shards, self.weights = pathlib.Path(folder), dict(favour), [], []
 
     def refresh(self, names=None):
         names = [p.name.split(".")[0] for p in sorted(self.folder.glob("[0-9][0-9].codes.npz"))] if names is None else names
         for name in names[len(self.shards):]:
             pack = np.load(self.folder / f"{name}.codes.npz")
             self.shards.append((common.Corpus(self.folder, [name]), np.split(pack["codes"], np.cumsum(pack["frames"])[:-1])))
+            self.weights.append(np.cumsum([self.favour.get(label["voice"], 1.0) for _, label in self.shards[-1][0].utterances]))
         return self
 
     def batch(self, rng, size, start, frames):
@@ -64,8 +65,9 @@ class Crops:
         for row in range(size):
             at = 0
             while at < frames:
-                corpus, all_codes = self.shards[rng.integers(len(self.shards))]
-                i = int(rng.integers(len(all_codes)))
+                shard = rng.integers(len(self.shards))
+                (corpus, all_codes), weights = self.shards[shard], self.weights[shard]
+                i = int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))
                 first = 0 if start or at else int(rng.integers(max(1, len(all_codes[i]) - 6)))
                 n = min(len(all_codes[i]) - first, frames - at)
                 codes[row, at:at + n] = all_codes[i][first:first + n]
@@ -124,6 +126,7 @@ def main():
     parser.add_argument("--start", help="checkpoint folder or .pt to begin with, where there is no --out yet")
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--silent", type=float, default=0.15, help="share of the time in which only features are learnt")
+    parser.add_argument("--favour", nargs="*", default=[], metavar="VOICE=TIMES", help="a voice that is harder than others")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--peak", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
@@ -146,7 +149,8 @@ def main():
         progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
         progress.step, average.state, average.n = state["step"], state["average"], state["step"]
     rng = np.random.default_rng(args.seed + progress.step)
-    crops = Crops(args.data).refresh()
+    favour = [(voice, float(times)) for voice, times in (f.split("=") for f in args.favour)]
+    crops = Crops(args.data, favour).refresh()
     if args.compile:
         model.codec.decoder.high = torch.compile(model.codec.decoder.high)
     keep = lambda: common.save(args.out, model=model.state_dict(), average=average.state, optimiser=optimiser.state_dict(),

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/support.h"
 #include "common/error.h"
+#include "common/text_check.h"
 #include "common/text_file.h"
 
 enum { BLOCK = 1 << 20 };
@@ -19,6 +20,7 @@ typedef struct text_stream {
     char *block; /* owned [BLOCK]: what is not written out yet, n bytes */
     size_t n;
     const char *gap; /* between what was printed and what comes */
+    text_check check;
 } text_stream;
 
 /* Bytes up to the end of the last paragraph in the block, else of its last line or word; all of it
@@ -64,9 +66,13 @@ static marvis_status print_part(text_stream *t, const char *text, size_t n, cons
 static marvis_status fill(text_stream *t, marvis_error *err) {
     bool first = t->n == 0;
     errno = 0;
-    t->n += fread(t->block + t->n, 1, BLOCK - t->n, t->file);
+    size_t n = fread(t->block + t->n, 1, BLOCK - t->n, t->file);
     if (ferror(t->file))
         return app_fail(err, MARVIS_ERR_IO, "%s: cannot be read: %s", t->name, strerror(errno));
+    marvis_status status =
+        text_check_part(&t->check, t->name, t->block + t->n, n, feof(t->file) != 0, err);
+    if (status != MARVIS_OK) return status;
+    t->n += n;
     if (first && !t->any && t->n >= 3 && memcmp(t->block, "\xEF\xBB\xBF", 3) == 0) {
         t->n -= 3; /* a byte order mark */
         memmove(t->block, t->block + 3, t->n);

@@ -18,6 +18,13 @@ static marvis_status cannot_read(say_text *t, int error, marvis_error *err) {
                     "%s: cannot be read: %s", t->name, strerror(error));
 }
 
+/* What arrives while it is spoken is not refused: what is no text is left out of it. */
+static void warn_of_no_text(say_text *t, const char *bytes, size_t n) {
+    marvis_error what;
+    if (text_check_part(&t->check, t->name, bytes, n, t->ended, &what) != MARVIS_OK)
+        cli_complain("warning: %s; what is wrong is left out", what.message);
+}
+
 /* One read; *n 0 at the end and after a signal. */
 static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, marvis_error *err) {
     *n = 0;
@@ -28,6 +35,7 @@ static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, ma
     if (got < 0) return cannot_read(t, errno, err);
     t->ended = got == 0;
     *n = (size_t)got;
+    if (!t->is_whole) warn_of_no_text(t, to, *n);
     return MARVIS_OK;
 }
 
@@ -71,6 +79,40 @@ static marvis_status read_head(say_text *t, bool normalize, marvis_error *err) {
     return MARVIS_OK;
 }
 
+/* Calls `look` with every part of a file. */
+static marvis_status read_all(say_text *t, marvis_error *err,
+                              marvis_status (*look)(say_text *t, void *to, const char *bytes,
+                                                    size_t n, marvis_error *err),
+                              void *to) {
+    char *buffer = malloc(SAY_TEXT_BLOCK);
+    marvis_status status = MARVIS_OK;
+    off_t at = 0;
+    ssize_t n = 0;
+    if (!buffer) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
+    while (status == MARVIS_OK && ((n = pread(t->fd, buffer, SAY_TEXT_BLOCK, at)) > 0 ||
+                                   (n < 0 && errno == EINTR))) {
+        if (n < 0) continue;
+        status = look(t, to, buffer, (size_t)n, err);
+        at += n;
+    }
+    if (status == MARVIS_OK && n < 0) status = cannot_read(t, errno, err);
+    free(buffer);
+    return status;
+}
+
+static marvis_status check_part(say_text *t, void *unused, const char *bytes, size_t n,
+                                marvis_error *err) {
+    (void)unused;
+    return text_check_part(&t->check, t->name, bytes, n, false, err);
+}
+
+/* Of a file that is there as a whole: the text is not begun with if it is none. */
+static marvis_status check_file(say_text *t, marvis_error *err) {
+    t->is_whole = true;
+    marvis_status status = read_all(t, err, check_part, NULL);
+    return status == MARVIS_OK ? text_check_part(&t->check, t->name, "", 0, true, err) : status;
+}
+
 marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err) {
     const char *file = cli_text(call, CLI_FILE), *given = call->positionals[0];
     bool normalize = !cli_given(call, CLI_NO_NORMALIZE);
@@ -85,7 +127,9 @@ marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err
     if (!file && strcmp(given, "-") != 0) {
         t->argument = given;
         t->size = (int64_t)strlen(given);
-        return check_whole(t, given, strlen(given), normalize, err);
+        marvis_status status =
+            text_check_part(&t->check, t->name, given, strlen(given), true, err);
+        return status == MARVIS_OK ? check_whole(t, given, strlen(given), normalize, err) : status;
     }
     bool is_stdin = !file || strcmp(file, "-") == 0;
     t->name = is_stdin ? "standard input" : file;
@@ -97,7 +141,8 @@ marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err
                         "%s: cannot be opened: %s", t->name, strerror(errno));
     bool regular = fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode);
     if (regular) t->size = (int64_t)st.st_size;
-    return regular || !is_stdin ? read_head(t, normalize, err) : MARVIS_OK;
+    marvis_status status = regular ? check_file(t, err) : MARVIS_OK;
+    return status == MARVIS_OK && (regular || !is_stdin) ? read_head(t, normalize, err) : status;
 }
 
 marvis_status say_text_next(say_text *t, const char **bytes, size_t *n, marvis_error *err) {
@@ -142,24 +187,21 @@ static uint64_t add_to_hash(uint64_t hash, const char *bytes, size_t n) {
     return hash;
 }
 
+static marvis_status hash_part(say_text *t, void *hash, const char *bytes, size_t n,
+                               marvis_error *err) {
+    (void)t;
+    (void)err;
+    *(uint64_t *)hash = add_to_hash(*(uint64_t *)hash, bytes, n);
+    return MARVIS_OK;
+}
+
 marvis_status say_text_hash(say_text *t, uint64_t *hash, marvis_error *err) {
-    char *buffer;
-    off_t at = 0;
-    ssize_t n = 0;
     *hash = 0xcbf29ce484222325u;
     if (t->argument) {
         *hash = add_to_hash(*hash, t->argument, strlen(t->argument));
         return MARVIS_OK;
     }
-    buffer = malloc(SAY_TEXT_BLOCK);
-    if (!buffer) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-    while ((n = pread(t->fd, buffer, SAY_TEXT_BLOCK, at)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0) continue;
-        *hash = add_to_hash(*hash, buffer, (size_t)n);
-        at += n;
-    }
-    free(buffer);
-    return n < 0 ? cannot_read(t, errno, err) : MARVIS_OK;
+    return read_all(t, err, hash_part, hash);
 }
 
 void say_text_close(say_text *t) {

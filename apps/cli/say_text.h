@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cli/options.h"
+#include "common/text_check.h"
 #include "marvis.h"
 
 enum { SAY_TEXT_BLOCK = 1 << 16 };
@@ -19,16 +20,18 @@ typedef struct say_text {
     bool any;         /* something else than white space was read */
     int fd;           /* or -1: the text is an argument */
     bool owns_fd;
+    bool is_whole; /* a file, which was looked at to its end */
     int64_t size; /* bytes, or -1: not known */
     size_t mark;  /* bytes of a byte order mark, which are no text */
     char *block;  /* owned [SAY_TEXT_BLOCK]: from at to n is not taken yet */
     size_t at, n;
     bool ended, failed;
+    text_check check;
     const char *argument; /* what is left of it */
 } say_text;
 
 /* Finds the text, and of an argument or a file whether there is something to speak. ERR_CALL: none,
- * or two; ERR_NOT_FOUND, ERR_IO; ERR_INPUT: nothing to speak. */
+ * or two; ERR_NOT_FOUND, ERR_IO; ERR_INPUT: nothing to speak, or no UTF-8. */
 MARVIS_CHECK marvis_status say_text_open(say_text *text, const cli_call *call, marvis_error *err);
 
 /* The next *n bytes, which hold until the next call; waits for them. *n 0: the end, or a signal

@@ -63,6 +63,20 @@ fails 2 'blank.txt'               say --model "$m" -o x.wav -f blank.txt
 fails 2 'missing.txt'             say --model "$m" -o x.wav -f missing.txt
 fails 2 'folder'                  say --model "$m" -o x.wav -f folder
 fails 2 'give one of them'        say --model "$m" -o x.wav -f words.txt hi
+# Too long a form, a surrogate, a plane too many, a lone tail, the end inside a character.
+for bytes in '\300\257' '\340\237\277' '\355\240\200' '\360\217\277\277' '\364\220\200\200' '\365' '\200' '\342\200' \
+    'caf\351 noir'; do
+    # shellcheck disable=SC2059
+    printf "One line.\nAnother $bytes" > odd.txt
+    fails 2 'odd.txt: line 2 is not UTF-8' say --model "$m" -o x.wav -f odd.txt
+    fails 2 'odd.txt: line 2 is not UTF-8' normalize -f odd.txt
+    fails 2 'TEXT: line 2 is not UTF-8' say --model "$m" -o x.wav "$(cat odd.txt)"
+    fails 2 'TEXT: line 2 is not UTF-8' normalize "$(cat odd.txt)"
+done
+{ cat huge.txt; printf '\nAnd a NUL\000\377'; } > odd.txt
+fails 2 'line 2 holds a NUL'      say --model "$m" -o x.wav -f odd.txt
+fails 2 'line 2 holds a NUL'      normalize -f odd.txt
+rm odd.txt
 fails 2 'standard input comes once' say --model "$m" -o x.wav --resume -
 fails 2 'ordinary file'           say --model "$m" -o - --resume hi
 listing_before=$(listing)

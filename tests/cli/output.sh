@@ -187,9 +187,17 @@ is 'text from a file: no mark, no line end' '[256, 91, 48, 93, 104, 105, 32, 257
     "$(cat "$temp/out")"
 run "$marvis" tokenize "$m" - < text.txt
 is 'text from standard input' '[256, 91, 48, 93, 104, 105, 32, 257]' "$(cat "$temp/out")"
-printf 'a\000b\377c' > odd.txt
-works 'NUL and a byte that is no UTF-8' say --model "$m" -o x.wav --stats stats.json -f odd.txt
-is 'NUL and a byte that is no UTF-8: 5 frames' 5 "$(stat_of n_frames)"
+# Characters of two to four bytes over the border of a block, wherever it cuts them.
+for i in 1 2 3; do
+    { head -c $((65536 - i)) /dev/zero | tr '\0' 'a'; printf 'é–𝄞\n'; } > border.txt
+    works "text: a character over a border, $i" say --model "$m" --dry-run -f border.txt
+    { head -c $((1048576 - i)) /dev/zero | tr '\0' 'a'; printf 'é–𝄞\n'; } > border.txt
+    works "normalize: a character over a border, $i" normalize -f border.txt
+done
+printf 'a\000b\377c, and on.\n' > odd.txt
+cat odd.txt | "$marvis" say --model "$m" -o x.wav --stats stats.json - 2> "$temp/err"
+is 'a pipe: what is no text is left out, with a warning' 1 "$(grep -c 'warning: standard input: line 1 holds a NUL' "$temp/err")"
+is 'a pipe: what is no text is left out: spoken' 5 "$(stat_of n_frames)"
 
 # ---- the end of the speech ----------------------------------------------------------------------
 run "$marvis" say --model "$endless" --greedy -o cap.wav --max-seconds 1 --stats stats.json hi

@@ -13,6 +13,7 @@
 #include "common/error.h"
 #include "common/out_file.h"
 #include "common/pcm.h"
+#include "common/platform.h"
 
 /* Samples converted at a time. */
 enum { BLOCK = 4096, WAV_HEADER_BYTES = 44 };
@@ -75,6 +76,8 @@ marvis_status audio_format_choose(const char *path, const char *name, audio_form
         const char *slash = strrchr(path, '/');
         const char *dot = strrchr(slash ? slash : path, '.');
         row = dot ? format_find(dot + 1) : NULL;
+        if (!row && platform_is_dir(path))
+            return app_fail(err, MARVIS_ERR_CALL, "%s is a folder; give the name of a file", path);
         if (!row)
             return app_fail(err, MARVIS_ERR_CALL,
                             "%s: the name does not end in .wav, .flac, .opus, .ogg, .mp3 or .raw; "

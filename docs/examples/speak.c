@@ -1,6 +1,6 @@
 /* speak.c - the whole way from a text to speech with libmarvis: 16-bit samples on standard output.
  *
- *     cc speak.c -o speak $(pkg-config --cflags --libs --static marvis)
+ *     cc speak.c -o speak $(pkg-config --cflags --libs --static marvis)     # after make install
  *     ./speak models/builtin "Good morning." | aplay -t raw -f S16_LE -r 24000
  */
 #include <marvis.h>

@@ -2,7 +2,7 @@
  * floats at 24 kHz, with the words that are said in it; the speech goes to standard output, the
  * same way.
  *
- *     cc voice.c -o voice $(pkg-config --cflags --libs --static marvis)
+ *     cc voice.c -o voice $(pkg-config --cflags --libs --static marvis)     # after make install
  *     ./voice MODEL "What is said in it." "Something new." < recording.f32 > speech.f32
  */
 #include <marvis.h>

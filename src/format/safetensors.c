@@ -61,12 +61,13 @@ static marvis_status read_header_len(const uint8_t *data, size_t len, const char
         n = n << 8 | data[i];
     if (n < 2)
         return mv_fail_at(err, MARVIS_ERR_FORMAT, 0,
-                          "%s: header length %llu; expected at least 2 (\"{}\"): not a safetensors "
-                          "file",
+                          "%s: not a safetensors or GGUF file: header length %llu; expected at "
+                          "least 2 (\"{}\")",
                           path, (unsigned long long)n);
     if (n > MAX_HEADER_BYTES)
         return mv_fail_at(err, MARVIS_ERR_FORMAT, 0,
-                          "%s: header length %llu; expected at most %zu: not a safetensors file",
+                          "%s: not a safetensors or GGUF file: header length %llu; expected at "
+                          "most %zu",
                           path, (unsigned long long)n, MAX_HEADER_BYTES);
     if (n > len - 8)
         return mv_fail_at(

@@ -115,6 +115,7 @@ fails 2 'sound'                   say --model "$m" --play --device 'no such card
 if [ -n "$leaks" ]; then ASAN_OPTIONS=$leaks; else unset ASAN_OPTIONS; fi
 fails 2 'x.xyz'                   say --model "$m" hi -o x.xyz
 fails 2 'does not end in'         say --model "$m" hi -o noextension
+fails 2 'folder is a folder'      say --model "$m" hi -o folder
 fails 2 'does not end in'         say --model "$m" hi -o some.dir/noextension
 fails 2 'is a folder'             say --model "$m" hi --format wav -o folder
 fails 2 'is a folder'             say --model "$m" hi --format wav -o nofolder/

@@ -89,8 +89,8 @@ static marvis_status read_all(say_text *t, marvis_error *err,
     off_t at = 0;
     ssize_t n = 0;
     if (!buffer) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
-    while (status == MARVIS_OK && ((n = pread(t->fd, buffer, SAY_TEXT_BLOCK, at)) > 0 ||
-                                   (n < 0 && errno == EINTR))) {
+    while (status == MARVIS_OK &&
+           ((n = pread(t->fd, buffer, SAY_TEXT_BLOCK, at)) > 0 || (n < 0 && errno == EINTR))) {
         if (n < 0) continue;
         status = look(t, to, buffer, (size_t)n, err);
         at += n;
@@ -127,8 +127,7 @@ marvis_status say_text_open(say_text *t, const cli_call *call, marvis_error *err
     if (!file && strcmp(given, "-") != 0) {
         t->argument = given;
         t->size = (int64_t)strlen(given);
-        marvis_status status =
-            text_check_part(&t->check, t->name, given, strlen(given), true, err);
+        marvis_status status = text_check_part(&t->check, t->name, given, strlen(given), true, err);
         return status == MARVIS_OK ? check_whole(t, given, strlen(given), normalize, err) : status;
     }
     bool is_stdin = !file || strcmp(file, "-") == 0;

@@ -21,9 +21,9 @@ typedef struct say_text {
     int fd;           /* or -1: the text is an argument */
     bool owns_fd;
     bool is_whole; /* a file, which was looked at to its end */
-    int64_t size; /* bytes, or -1: not known */
-    size_t mark;  /* bytes of a byte order mark, which are no text */
-    char *block;  /* owned [SAY_TEXT_BLOCK]: from at to n is not taken yet */
+    int64_t size;  /* bytes, or -1: not known */
+    size_t mark;   /* bytes of a byte order mark, which are no text */
+    char *block;   /* owned [SAY_TEXT_BLOCK]: from at to n is not taken yet */
     size_t at, n;
     bool ended, failed;
     text_check check;

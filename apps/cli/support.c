@@ -248,8 +248,7 @@ marvis_status cli_read_speech(const cli_call *call, const char *positional, char
                        : positional && strcmp(positional, "-") == 0 ? "standard input"
                                                                     : "TEXT";
     text_check check = {0};
-    if (status == MARVIS_OK)
-        status = text_check_part(&check, name, *text, *len_bytes, true, err);
+    if (status == MARVIS_OK) status = text_check_part(&check, name, *text, *len_bytes, true, err);
     if (status == MARVIS_OK && text_is_blank(*text, *len_bytes))
         status = app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", name);
     if (status == MARVIS_OK && !cli_given(call, CLI_NO_NORMALIZE)) {

@@ -1,4 +1,5 @@
-/* text_check.c - see text_check.h. Well-formed UTF-8 is that of table 3-7 of the Unicode standard. */
+/* text_check.c - see text_check.h. Well-formed UTF-8 is that of table 3-7 of the Unicode standard.
+ */
 #include "common/text_check.h"
 
 #include <inttypes.h>

@@ -129,11 +129,10 @@ static marvis_status resolve(const char *path, const char *cache, char **folder,
         *folder = mv_strdup(path);
     } else if (mv_file_exists(path)) {
         if (!is_safetensors(path) && !is_index(path) && mv_ends_with(path, ".json"))
-            return mv_fail(
-                err, MARVIS_ERR_NOT_FOUND,
-                "%s: not a model's weights; expected a folder, a .safetensors file, its "
-                ".index.json, or a .gguf file",
-                path);
+            return mv_fail(err, MARVIS_ERR_NOT_FOUND,
+                           "%s: not a model's weights; expected a folder, a .safetensors file, its "
+                           ".index.json, or a .gguf file",
+                           path);
         MV_TRY(refuse_shard(path, err));
         *folder = mv_path_dir(path);
         *weights = mv_strdup(path);

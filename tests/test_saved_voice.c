@@ -196,7 +196,7 @@ static void a_voice_that_is_a_turn_comes_from_its_snapshot(void **state) {
             for (int before = 0; before < 3; before++, n_run++) {
                 marvis_session_settings s = sampled(C, 1);
                 marvis_session *plain = new_session(&s), *quick = new_session(&s);
-                marvis_voice *voice = new_voice(0, 1);
+                marvis_voice *voice = new_voice(0, 1), *second = new_voice(1, 1);
                 marvis_recording r = said(), turn = recording("So?", codes + C, 3, C);
                 if (from_file) voice = reload(voice);
                 if (before == 1) {
@@ -207,10 +207,11 @@ static void a_voice_that_is_a_turn_comes_from_its_snapshot(void **state) {
                 if (before == 2) use(quick, voice, MARVIS_VOICE_CONTEXT);
                 assert_ok(marvis_session_add_context(plain, speaker, &r, &err), err);
                 assert_ok(marvis_session_add_voice(quick, speaker, voice, &err), err);
-                assert_ok(marvis_session_add_voice(quick, 1, voice, &err), err);
+                assert_ok(marvis_session_add_voice(quick, 1, second, &err), err);
                 assert_ok(marvis_session_add_context(plain, 1, &r, &err), err);
                 assert_ok(marvis_session_pin_context(quick, &err), err);
                 marvis_voice_destroy(&voice);
+                marvis_voice_destroy(&second);
                 assert_ok(speak_into(plain, "New words.", &expected, &err), err);
                 assert_ok(speak_into(quick, "New words.", &out, &err), err);
                 if (before == 0) {

@@ -520,6 +520,35 @@ static void an_eos_bias_ends_what_is_late(void **state) {
     close_fixture(&f);
 }
 
+/* Before it is late the bias is none, not a negative one: an end in time comes when it comes. */
+static void an_eos_bias_keeps_no_end_off(void **state) {
+    (void)state;
+    automaton a = plain();
+    a.next[5] = 0;
+    for (int i = 0; i < CODEBOOKS - 1; i++)
+        a.below[i][0] = 0;
+    fixture f = open_automaton(&a, 1);
+    marvis_session_settings s = greedy(f.model);
+    const char *text = "hello";
+    int n[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        marvis_session *session;
+        marvis_error err;
+        marvis_chunk chunk;
+        s.eos_bias = i ? 1000 : 0;
+        assert_ok(marvis_session_create(f.model, &s, &session, &err), err);
+        assert_ok(marvis_session_push_text(session, text, strlen(text), &err), err);
+        do {
+            assert_ok(marvis_session_step(session, &chunk, &err), err);
+            n[i] += chunk.n_frames;
+        } while (chunk.stop == MARVIS_STOP_NONE);
+        assert_int_equal(chunk.stop, MARVIS_STOP_EOS);
+        marvis_session_destroy(&session);
+    }
+    assert_int_equal(n[0], n[1]);
+    close_fixture(&f);
+}
+
 /* A checkpoint with numbers that are none: the step fails, and goes on failing. */
 static void a_failed_utterance_stays_failed(void **state) {
     (void)state;
@@ -738,6 +767,7 @@ int main(void) {
         cmocka_unit_test(guard_stops_runaways),
         cmocka_unit_test(speech_longer_than_its_text_is_a_runaway),
         cmocka_unit_test(an_eos_bias_ends_what_is_late),
+        cmocka_unit_test(an_eos_bias_keeps_no_end_off),
         cmocka_unit_test(a_failed_utterance_stays_failed),
         cmocka_unit_test(cancel_stops),
         cmocka_unit_test(empty_texts_are_refused),

@@ -88,7 +88,8 @@ typedef struct marvis_engine marvis_engine;
 typedef struct marvis_engine_settings {
     size_t struct_size;
     int n_threads;     /* 1..256; 0 = one per core that this process may run on */
-    const char *cpu;   /* kernel tier: NULL or "auto", "scalar", "avx2", "avx512", "neon" */
+    const char *cpu;   /* kernel tier: NULL or "auto", "scalar", "avx2", "avx512", "amx", "neon";
+                          auto never takes amx: no hardware has run it so far */
     marvis_log_fn log; /* NULL = silent */
     void *log_ctx;
 } marvis_engine_settings;

@@ -13,23 +13,27 @@
 #if MV_TEST_SIMDE
 MV_TIER_DECLARE(avx512_simde);
 MV_PACKED_DECLARE(vnni_simde);
+MV_PACKED_DECLARE(amx_emulated);
 static const mv_kernels simde_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512_simde, vnni_simde);
+static const mv_kernels emulated_table = MV_TIER_TABLE(MV_TIER_AMX, avx512_simde, amx_emulated);
 #endif
 #if defined(__aarch64__)
 static const mv_kernels no_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
 #endif
 
 size_t test_tiers(const test_tier **tiers) {
-    static const size_t n_lanes[MV_N_TIERS] = {1, 8, 16, 4};
-    static test_tier found[MV_N_TIERS + 2];
+    static const size_t n_lanes[MV_N_TIERS] = {1, 8, 16, 16, 4};
+    static test_tier found[MV_N_TIERS + 3];
     size_t n = 0;
     for (int i = 0; i < MV_N_TIERS; i++) {
         const mv_kernels *kernels = mv_kernels_get((mv_tier)i);
         if (kernels) found[n++] = (test_tier){mv_tier_name((mv_tier)i), kernels, n_lanes[i]};
     }
 #if MV_TEST_SIMDE
-    if (mv_tier_available(MV_TIER_AVX2)) /* that is what it is compiled for */
+    if (mv_tier_available(MV_TIER_AVX2)) { /* that is what they are compiled for */
         found[n++] = (test_tier){"avx512-simde", &simde_table, 16};
+        found[n++] = (test_tier){"amx-emulated", &emulated_table, 16};
+    }
 #endif
 #if defined(__aarch64__)
     found[n++] = (test_tier){"neon without dot products", &no_dot_table, 4};

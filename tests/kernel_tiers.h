@@ -11,8 +11,9 @@ typedef struct test_tier {
     size_t n_lanes; /* of its vectors: the length of its sums */
 } test_tier;
 
-/* Scalar first; then the machine's own; then "avx512-simde", the avx512 tier's source without
- * AVX-512 instructions, where SIMDe was found; on arm64 the neon tier without dot products. */
+/* Scalar first; then the machine's own; then, where SIMDe was found, "avx512-simde", the avx512
+ * tier's source without AVX-512 instructions, and "amx-emulated", likewise, with tiles in plain C
+ * (tests/amx_emulation.h); on arm64 the neon tier without dot products. */
 size_t test_tiers(const test_tier **tiers);
 
 /* n_bytes that end right at a PROT_NONE page (and begin at any address); free with test_guard_free.

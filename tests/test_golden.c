@@ -21,7 +21,7 @@ static const char *const layout_names[] = {"original",     "original",     "mlx"
                                            "transformers", "transformers"};
 enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
 
-static const char *const tiers[] = {"scalar", "avx2", "avx512", "neon"};
+static const char *const tiers[] = {"scalar", "avx2", "avx512", "amx", "neon"};
 
 static void every_layout_matches_transformers(void **state) {
     (void)state;

@@ -175,8 +175,10 @@ static const option_row options[CLI_N_OPTIONS] = {
                   "other, each going on from the one before)"},
     [CLI_THREADS] = {"--threads", 0, INTEGER, "N", 0, 256, RUNS | CMD_BENCH,
                      "threads, 0 for one per core (default 0)"},
-    [CLI_CPU] = {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS | CMD_BENCH,
-                 "kernels: auto, scalar, avx2, avx512 or neon (default auto)"},
+    [CLI_CPU] =
+        {"--cpu", 0, TEXT, "TIER", 0, 0, RUNS | CMD_BENCH,
+         "kernels: auto, scalar, avx2, avx512, amx or neon (default auto, which never takes "
+         "amx: no hardware has run it so far)"},
     [CLI_STATS] = {"--stats", 0, TEXT, "FILE", 0, 0, SPOKEN,
                    "write what was done and how long it took as JSON; - is standard output"},
     [CLI_JSON] = {"--json", 0, FLAG, NULL, 0, 0, CMD_INFO | CMD_VOICE_LIST | CMD_VOICE_SHOW,

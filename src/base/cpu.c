@@ -18,11 +18,12 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
 
-static const char *const tier_names[MV_N_TIERS] = {"scalar", "avx2", "avx512", "neon"};
+static const char *const tier_names[MV_N_TIERS] = {"scalar", "avx2", "avx512", "amx", "neon"};
 
 const char *mv_tier_name(mv_tier tier) {
     return (unsigned)tier < MV_N_TIERS ? tier_names[tier] : "unknown";
@@ -49,11 +50,12 @@ enum {
     LEAF7_AVX512F = 1 << 16,
     LEAF7_AVX512DQ = 1 << 17,
     LEAF7_AVX512BW = 1 << 30,
-    XCR0_AVX = 0x06,   /* xmm and ymm */
-    XCR0_AVX512 = 0xe6 /* and opmask, zmm 0-15 upper halves, zmm 16-31 */
+    XCR0_AVX = 0x06,     /* xmm and ymm */
+    XCR0_AVX512 = 0xe6,  /* and opmask, zmm 0-15 upper halves, zmm 16-31 */
+    XCR0_TILES = 0x60000 /* their configuration, their data */
 };
 #define LEAF7_AVX512VL (1u << 31)
-enum { LEAF7_C_VNNI = 1 << 11 };
+enum { LEAF7_C_VNNI = 1 << 11, LEAF7_D_AMX_TILE = 1 << 24, LEAF7_D_AMX_INT8 = 1 << 25 };
 
 static uint64_t read_xcr0(void) {
     uint32_t low, high;
@@ -75,6 +77,24 @@ static bool x86_tier_available(mv_tier tier) {
            (xcr0 & XCR0_AVX512) == XCR0_AVX512;
 }
 
+/* Linux gives a process the room for tiles when it asks (Documentation/arch/x86/xstate.rst). What
+ * it has once granted it grants again, so that nothing need be kept here. */
+static bool may_use_tiles(void) {
+#if defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+#else
+    return true;
+#endif
+}
+
+static bool amx_available(void) {
+    uint32_t a, b, c, d;
+    return mv_cpu_has_int8_dot() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           has_all(d, LEAF7_D_AMX_TILE | LEAF7_D_AMX_INT8) &&
+           (read_xcr0() & XCR0_TILES) == XCR0_TILES && may_use_tiles();
+}
+
 #endif
 
 bool mv_tier_available(mv_tier tier) {
@@ -83,6 +103,7 @@ bool mv_tier_available(mv_tier tier) {
 #if defined(__x86_64__)
     case MV_TIER_AVX2:
     case MV_TIER_AVX512: return x86_tier_available(tier);
+    case MV_TIER_AMX: return MV_HAVE_AMX && amx_available();
 #elif defined(__aarch64__)
     case MV_TIER_NEON: return true;
 #endif

@@ -23,7 +23,8 @@ static marvis_status choose_tier(const char *name, mv_tier *tier, marvis_error *
     if (!name || strcmp(name, "auto") == 0) return MARVIS_OK;
     if (!mv_tier_from_name(name, tier))
         return mv_fail(err, MARVIS_ERR_CALL,
-                       "cpu tier '%s' is unknown; use auto, scalar, avx2, avx512 or neon", name);
+                       "cpu tier '%s' is unknown; use auto, scalar, avx2, avx512, amx or neon",
+                       name);
     if (!mv_kernels_get(*tier))
         return mv_fail(err, MARVIS_ERR_UNSUPPORTED,
                        "cpu tier '%s' cannot run on this machine; use auto or %s", name,

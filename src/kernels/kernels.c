@@ -8,6 +8,9 @@ static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar, sca
 static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx2);
 static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, avx2);
 static const mv_kernels vnni_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, vnni);
+#if MV_HAVE_AMX
+static const mv_kernels amx_table = MV_TIER_TABLE(MV_TIER_AMX, avx512, amx);
+#endif
 #elif defined(__aarch64__)
 static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
 static const mv_kernels neon_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon_dot);
@@ -20,6 +23,9 @@ const mv_kernels *mv_kernels_get(mv_tier tier) {
 #if defined(__x86_64__)
     case MV_TIER_AVX2: return &avx2_table;
     case MV_TIER_AVX512: return mv_cpu_has_int8_dot() ? &vnni_table : &avx512_table;
+#if MV_HAVE_AMX
+    case MV_TIER_AMX: return &amx_table;
+#endif
 #elif defined(__aarch64__)
     case MV_TIER_NEON: return mv_cpu_has_int8_dot() ? &neon_dot_table : &neon_table;
 #endif

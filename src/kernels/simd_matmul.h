@@ -9,21 +9,9 @@
  *   n_batch 1           8 rows at a time: bound by the bytes of the weights
  *   n_batch 2..         tiles of 4 rows x TILE_BATCH, weights converted in registers */
 #include "kernels/tiers.h"
+#include "kernels/unroll.h"
 
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNROLL
-#else
-#define UNROLL _Pragma("unroll")
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNROLL /* instrumented code takes minutes to compile when it is unrolled */
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 
 enum {
     TILE_ROWS = 4,

@@ -16,25 +16,12 @@
  * goes over a tile, which stays in the nearest cache, for every TILE_BATCH columns. */
 #include "kernels/packed.h"
 #include "kernels/tiers.h"
+#include "kernels/unroll.h"
 
 #include <math.h>
 #include <string.h>
 
-#define INLINE       static inline __attribute__((always_inline))
 #define NAME(kernel) MV_TIER_JOIN(kernel, MV_PACKED_SUFFIX)
-#if defined(MV_SIMDE)
-#define UNROLL /* minutes to compile, too: each operation is a loop of its own */
-#elif defined(__clang__)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNROLL
-#else
-#define UNROLL _Pragma("unroll")
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNROLL /* instrumented code takes minutes to compile when it is unrolled */
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 
 enum {
     GROUPS = MV_TILE_ROWS / LANES, /* of a tile */

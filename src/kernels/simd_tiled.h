@@ -6,19 +6,7 @@
  * line of 16 is multiplied with the same value of x. A tile is read once for every TILED_BATCH rows
  * of x and stays in the nearest cache for them. */
 #include "kernels/tiers.h"
-
-#define TILED_INLINE static inline __attribute__((always_inline))
-#if defined(MV_SIMDE) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TILED_UNROLL /* takes minutes to compile when it is unrolled */
-#elif defined(__clang__)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TILED_UNROLL
-#else
-#define TILED_UNROLL _Pragma("unroll")
-#endif
-#else
-#define TILED_UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "kernels/unroll.h"
 
 enum {
     TILED_GROUPS = MV_TILE_ROWS / LANES,
@@ -27,22 +15,22 @@ enum {
 };
 
 /* One tile times n_b rows of x; the first n_rows <= 16 rows of the tile are there. */
-TILED_INLINE void tiled_product(size_t n_b, float *y, size_t ldy, const float *w, const float *x,
-                                size_t ldx, size_t n_rows, size_t n_cols) {
+INLINE void tiled_product(size_t n_b, float *y, size_t ldy, const float *w, const float *x,
+                          size_t ldx, size_t n_rows, size_t n_cols) {
     vec acc[TILED_GROUPS * TILED_BATCH];
-    TILED_UNROLL for (size_t i = 0; i < TILED_GROUPS * n_b; i++) acc[i] = vec_zero();
+    UNROLL for (size_t i = 0; i < TILED_GROUPS * n_b; i++) acc[i] = vec_zero();
     for (size_t c = 0; c < n_cols; c++, w += MV_TILE_ROWS) {
         vec line[TILED_GROUPS];
         vec_prefetch((uintptr_t)w + TILED_AHEAD);
-        TILED_UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) line[g] = vec_load(w + g * LANES);
-        TILED_UNROLL for (size_t b = 0; b < n_b; b++) {
+        UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) line[g] = vec_load(w + g * LANES);
+        UNROLL for (size_t b = 0; b < n_b; b++) {
             vec value = vec_set1(x[b * ldx + c]);
-            TILED_UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) acc[b * TILED_GROUPS + g] =
+            UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) acc[b * TILED_GROUPS + g] =
                 vec_fma(line[g], value, acc[b * TILED_GROUPS + g]);
         }
     }
-    TILED_UNROLL for (size_t b = 0; b < n_b; b++) {
-        TILED_UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) {
+    UNROLL for (size_t b = 0; b < n_b; b++) {
+        UNROLL for (size_t g = 0; g < TILED_GROUPS; g++) {
             const size_t row = g * LANES;
             if (row + LANES <= n_rows)
                 vec_store(y + b * ldy + row, acc[b * TILED_GROUPS + g]);

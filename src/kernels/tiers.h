@@ -60,6 +60,7 @@ MV_TIER_DECLARE(avx2);
 MV_PACKED_DECLARE(avx2);
 MV_TIER_DECLARE(avx512);
 MV_PACKED_DECLARE(vnni); /* of avx512, where the CPU has it; else those of avx2 */
+MV_PACKED_DECLARE(amx);  /* of amx, which is avx512 otherwise */
 #elif defined(__aarch64__)
 MV_TIER_DECLARE(neon);
 MV_PACKED_DECLARE(neon);

@@ -23,7 +23,7 @@ static inline vec vec_set1(float v) { return _mm512_set1_ps(v); }
 static inline vec vec_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vec_store(float *p, vec v) { _mm512_storeu_ps(p, v); }
 
-/* the first n < LANES lanes */
+/* the first n <= LANES lanes */
 static inline __mmask16 vec_tail_mask(size_t n) { return (__mmask16)((1u << n) - 1); }
 static inline vec vec_load_tail(const float *p, size_t n) {
     return _mm512_maskz_loadu_ps(vec_tail_mask(n), p);

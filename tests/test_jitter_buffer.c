@@ -158,6 +158,100 @@ static void what_is_ended_plays_however_short(void **state) {
     jitter_buffer_destroy(&b);
 }
 
+/* 80 ms frames of 0.3, announced and put. */
+static void put_frames(jitter_buffer *b, int n, double made_s) {
+    static float pcm[8 * FRAME];
+    for (int i = 0; i < n * FRAME; i++)
+        pcm[i] = 0.3f;
+    jitter_buffer_announce(b, n * 0.08, made_s);
+    assert_int_equal(jitter_buffer_put(b, pcm, (size_t)(n * FRAME)), n * FRAME);
+}
+
+/* What is heard in `seconds`, to 10 ms. */
+static double listen(jitter_buffer *b, double seconds) {
+    float out[240];
+    int n = 0;
+    for (int i = 0; i < (int)(seconds * 100 + 0.5); i++) {
+        jitter_buffer_take(b, out, 240);
+        n += out[0] == 0.3f;
+    }
+    return n / 100.0;
+}
+
+static void what_is_ended_plays_whatever_comes_next(void **state) {
+    (void)state;
+    jitter_buffer *b = new_buffer(30);
+    put_frames(b, 1, 0.1);
+    put_frames(b, 2, 0.2);
+    put_frames(b, 4, 0.4); /* 0.56 s, too little to begin at this speed */
+    assert_true(listen(b, 1) == 0);
+    jitter_buffer_end(b);
+    assert_true(listen(b, 0.2) == 0.2);
+    put_frames(b, 1, 5); /* of the next line: waits, and the old one is heard to its end */
+    assert_true(listen(b, 1) == 0.36);
+    assert_int_equal(jitter_buffer_held(b), FRAME);
+    jitter_buffer_end(b);
+    assert_true(listen(b, 1) == 0.08);
+    jitter_report report;
+    jitter_buffer_report(b, &report);
+    assert_int_equal(report.n_gaps, 0);
+    assert_true(report.gap_s == 0);
+    jitter_buffer_destroy(&b);
+}
+
+/* A line that begins to be heard before the one before it has ended makes no gap, and one that was
+ * announced before it was put begins anew all the same. */
+static void a_line_begins_anew_after_the_end(void **state) {
+    (void)state;
+    jitter_buffer *b = new_buffer(30);
+    put_frames(b, 8, 0.1); /* 0.64 s: begins */
+    assert_true(listen(b, 0.1) == 0.1);
+    jitter_buffer_end(b);
+    jitter_buffer_announce(b, 0.08, 9);
+    assert_true(listen(b, 0.2) == 0.2);
+    put_frames(b, 8, 0.1); /* begins: 0.34 and 0.64 s are held */
+    assert_true(listen(b, 2) == 0.98);
+    jitter_buffer_end(b); /* after it was heard */
+    assert_true(listen(b, 1) == 0);
+    put_frames(b, 1, 9);
+    put_frames(b, 2, 0.01);
+    assert_true(listen(b, 1) == 0.24);
+    jitter_buffer_end(b);
+    put_frames(b, 8, 9); /* the wait for it, and its prompt, tell nothing of the speed */
+    assert_true(listen(b, 1) > 0.6);
+    jitter_buffer_end(b);
+    put_frames(b, 8, 9);
+    assert_true(listen(b, 0.1) > 0.05);
+    jitter_buffer_end(b);
+    put_frames(b, 1, 9); /* too little, although the line before was allowed to play */
+    assert_true(listen(b, 1) == 0.54);
+    jitter_report report;
+    jitter_buffer_end(b);
+    jitter_buffer_report(b, &report);
+    assert_int_equal(report.n_gaps, 0);
+    assert_true(report.gap_s == 0);
+    jitter_buffer_destroy(&b);
+}
+
+/* A pause that is not announced changes nothing of what is known of the pieces. */
+static void a_pause_is_no_piece(void **state) {
+    (void)state;
+    jitter_buffer *b = new_buffer(30);
+    float pause[9600] = {0};
+    jitter_buffer_end(b);
+    assert_int_equal(jitter_buffer_put(b, pause, 9600), 9600);
+    put_frames(b, 1, 9); /* the first piece still: its time is that of its prompt, too */
+    put_frames(b, 2, 0.01);
+    assert_true(listen(b, 1) == 0.24);
+    for (int i = 0; i < 3; i++)
+        put_frames(b, 6, 2);                                   /* slow: 2 s are to be held */
+    assert_int_equal(jitter_buffer_put(b, pause, 9600), 9600); /* 1.84 s */
+    assert_true(listen(b, 1) == 0);
+    assert_int_equal(jitter_buffer_put(b, pause, 3840), 3840);
+    assert_true(listen(b, 1) > 0.9);
+    jitter_buffer_destroy(&b);
+}
+
 static void a_full_buffer_takes_no_more_and_plays(void **state) {
     (void)state;
     jitter_buffer *b = new_buffer(0.05); /* 1200 samples, less than any piece */
@@ -237,6 +331,9 @@ int main(void) {
         cmocka_unit_test(speech_slower_than_it_plays_tells_its_gaps),
         cmocka_unit_test(sound_fades_around_a_gap),
         cmocka_unit_test(what_is_ended_plays_however_short),
+        cmocka_unit_test(what_is_ended_plays_whatever_comes_next),
+        cmocka_unit_test(a_line_begins_anew_after_the_end),
+        cmocka_unit_test(a_pause_is_no_piece),
         cmocka_unit_test(a_full_buffer_takes_no_more_and_plays),
         cmocka_unit_test(two_threads_lose_nothing),
         cmocka_unit_test(nonsense_is_refused),

@@ -22,13 +22,21 @@ static double to_seconds(const dialogue_job *job, size_t n_samples) {
     return (double)n_samples / marvis_model_sample_rate(job->loaded.model);
 }
 
-static marvis_status write_pcm(dialogue_job *job, const float *pcm, size_t n, marvis_error *err) {
-    marvis_status status = job->sink.write(job->sink.ctx, pcm, n, err);
+static marvis_status count_pcm(dialogue_job *job, size_t n, marvis_status status) {
     if (status == MARVIS_OK)
         job->n_samples += n;
     else
         job->output_failed = true;
     return status;
+}
+
+static marvis_status write_pcm(dialogue_job *job, const float *pcm, size_t n, marvis_error *err) {
+    return count_pcm(job, n, job->sink.write(job->sink.ctx, pcm, n, err));
+}
+
+static marvis_status write_silence(dialogue_job *job, const float *silence, size_t n,
+                                   marvis_error *err) {
+    return count_pcm(job, n, job->sink.pause(job->sink.ctx, silence, n, err));
 }
 
 /* The pause before a turn, when its first samples are there: one that says nothing has none. */
@@ -42,7 +50,7 @@ static marvis_status write_pause(dialogue_job *job, const dialogue_turn *turn, m
     size_t n = (size_t)(seconds * marvis_model_sample_rate(job->loaded.model) + 0.5);
     for (size_t part; n > 0 && status == MARVIS_OK; n -= part) {
         part = n < MOST_PAUSE_BLOCK ? n : MOST_PAUSE_BLOCK;
-        status = write_pcm(job, silence, part, err);
+        status = write_silence(job, silence, part, err);
     }
     return status;
 }
@@ -142,7 +150,10 @@ static marvis_status step_all(dialogue_job *job, const dialogue_turn *turn, marv
             said->start_s = to_seconds(job, job->n_samples);
             has_begun = true;
         }
-        if (status == MARVIS_OK) status = write_pcm(job, chunk.pcm, (size_t)chunk.n_samples, err);
+        if (status == MARVIS_OK)
+            status = chunk.n_frames > 0
+                         ? write_pcm(job, chunk.pcm, (size_t)chunk.n_samples, err)
+                         : write_silence(job, chunk.pcm, (size_t)chunk.n_samples, err);
         if (status != MARVIS_OK) return status;
         show_progress(job, said);
     }
@@ -195,6 +206,10 @@ static marvis_status keep_rest(dialogue_job *job, marvis_status failed, marvis_e
     marvis_status status = MARVIS_OK;
     double seconds;
     if (job->n_samples == 0) return failed;
+    if (job->player.is_finished) {
+        r->is_kept = true;
+        return app_fail(err, failed, "%.700s; %.200s is complete", cause.message, r->name);
+    }
     if (job->audio)
         status = job->output_failed ? audio_writer_keep(job->audio, 0, &seconds, &ignored)
                                     : audio_writer_finish(job->audio, &ignored);

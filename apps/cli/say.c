@@ -303,11 +303,14 @@ static marvis_status note(say_job *job, double start, marvis_error *err) {
     return status;
 }
 
-/* More text for the speech: waits for it. */
+/* More text for the speech: waits for it, and lets what was spoken be heard meanwhile. */
 static marvis_status feed(say_job *job, marvis_error *err) {
     const char *bytes;
     size_t n;
-    marvis_status status = say_text_next(&job->text, &bytes, &n, err);
+    marvis_status status = MARVIS_OK;
+    if (job->sink.rest && !say_text_is_ready(&job->text))
+        status = job->sink.rest(job->sink.ctx, err);
+    if (status == MARVIS_OK) status = say_text_next(&job->text, &bytes, &n, err);
     if (status != MARVIS_OK) return status;
     if (n > 0) return marvis_speech_push_text(job->speech, bytes, n, err);
     if (job->text.ended) marvis_speech_end(job->speech);
@@ -329,7 +332,8 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
             r->stop = chunk.stop;
             return MARVIS_OK;
         } else {
-            status = job->sink.write(job->sink.ctx, chunk.pcm, (size_t)chunk.n_samples, err);
+            status = (chunk.n_frames > 0 ? job->sink.write : job->sink.pause)(
+                job->sink.ctx, chunk.pcm, (size_t)chunk.n_samples, err);
         }
         if (status != MARVIS_OK) return status;
     }
@@ -369,6 +373,9 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
     uint64_t begin = job->result.info.begin + job->text.mark; /* of the piece under way */
     char where[60] = "";
     double seconds;
+    if (job->player.is_finished)
+        return app_fail(err, failed, "%.700s; %.200s is complete", cause.message,
+                        job->result.output);
     if (job->resume.path && job->resume.saved_pieces > 0)
         return app_fail(err, failed, "%.700s; %s keeps what was spoken, and the same call goes on",
                         cause.message, job->resume.partial);
@@ -410,6 +417,28 @@ static marvis_status speak(say_job *job, marvis_error *err) {
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
+/* Ctrl-C, too, while the end of speech that was made already was played. */
+static bool is_cancelled(const say_result *r) {
+    return r->stop == MARVIS_STOP_CANCELLED || (r->plays && cli_is_cancelled());
+}
+
+static void tell_cancelled(const say_job *job) {
+    const say_result *r = &job->result;
+    if (job->player.is_finished && r->stop != MARVIS_STOP_CANCELLED)
+        cli_complain("cancelled after %.1f s were heard; %s is complete", r->played.played_s,
+                     r->output);
+    else if (r->plays && !cli_text(job->call, CLI_OUTPUT))
+        cli_complain("cancelled after %.1f s", r->played.played_s);
+    else if (job->resume.path && job->resume.saved_pieces == 0)
+        cli_complain("cancelled before the first piece of the text was complete; nothing was "
+                     "kept, and the same call begins anew");
+    else if (job->resume.path)
+        cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
+    else
+        cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
+                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
+}
+
 static int say(say_job *job) {
     const cli_call *call = job->call;
     say_result *r = &job->result;
@@ -431,20 +460,9 @@ static int say(say_job *job) {
     }
     if (job->stats.fd >= 0 && say_write_stats(r, &job->stats, &err) != MARVIS_OK)
         return cli_fail(&err, false);
-    if (r->stop == MARVIS_STOP_CANCELLED) {
-        if (r->plays && !cli_text(call, CLI_OUTPUT))
-            cli_complain("cancelled after %.1f s", r->played.played_s);
-        else if (job->resume.path && job->resume.saved_pieces == 0)
-            cli_complain("cancelled before the first piece of the text was complete; nothing was "
-                         "kept, and the same call begins anew");
-        else if (job->resume.path)
-            cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
-        else
-            cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
-                         strcmp(r->output, "-") == 0 ? "standard output" : r->output);
-        return CLI_FAILED;
-    }
-    return CLI_DONE;
+    if (!is_cancelled(r)) return CLI_DONE;
+    tell_cancelled(job);
+    return CLI_FAILED;
 }
 
 int say_run(const cli_call *call) {

@@ -265,7 +265,7 @@ static marvis_status finish(void *ctx, marvis_error *err) {
 }
 
 say_sink say_resume_sink(say_resume *resume) {
-    return (say_sink){resume, start, write_samples, finish};
+    return (say_sink){resume, start, write_samples, write_samples, NULL, finish};
 }
 
 void say_resume_close(say_resume *r) {

@@ -2,6 +2,7 @@
 #include "cli/say_sink.h"
 
 #include "cli/support.h"
+#include "common/error.h"
 
 static marvis_status audio_start(void *ctx, int sample_rate, marvis_error *err) {
     return audio_writer_start(ctx, sample_rate, err);
@@ -16,7 +17,7 @@ static marvis_status audio_finish(void *ctx, marvis_error *err) {
 }
 
 say_sink say_sink_audio(audio_writer *writer) {
-    return (say_sink){writer, audio_start, audio_write, audio_finish};
+    return (say_sink){writer, audio_start, audio_write, audio_write, NULL, audio_finish};
 }
 
 /* ---- the sound card ------------------------------------------------------------------------- */
@@ -39,15 +40,36 @@ static marvis_status player_write(void *ctx, const float *pcm, size_t n, marvis_
     return status == MARVIS_OK ? playback_write(p->playback, pcm, n, err) : status;
 }
 
-static marvis_status player_finish(void *ctx, marvis_error *err) {
+static marvis_status player_pause(void *ctx, const float *silence, size_t n, marvis_error *err) {
     say_player *p = ctx;
     marvis_status status = MARVIS_OK;
+    if (p->also.pause) status = p->also.pause(p->also.ctx, silence, n, err);
+    return status == MARVIS_OK ? playback_pause(p->playback, silence, n, err) : status;
+}
+
+static marvis_status player_rest(void *ctx, marvis_error *err) {
+    say_player *p = ctx;
+    return playback_rest(p->playback, err);
+}
+
+/* The end is heard while the file is finished, which may take a while; a card that has gone keeps
+ * no file from its end. */
+static marvis_status player_finish(void *ctx, marvis_error *err) {
+    say_player *p = ctx;
+    marvis_error of_card;
+    marvis_status heard = playback_rest(p->playback, &of_card), status = MARVIS_OK;
     if (p->also.finish) status = p->also.finish(p->also.ctx, err);
-    return status == MARVIS_OK ? playback_drain(p->playback, err) : status;
+    if (status != MARVIS_OK) return status;
+    p->is_finished = p->also.finish != NULL;
+    if (heard != MARVIS_OK) return app_fail(err, heard, "%s", of_card.message);
+    cli_defer_signals(true); /* the caller has more to do than to be silent */
+    status = playback_drain(p->playback, err);
+    cli_defer_signals(false);
+    return status;
 }
 
 say_sink say_sink_player(say_player *player) {
-    return (say_sink){player, player_start, player_write, player_finish};
+    return (say_sink){player, player_start, player_write, player_pause, player_rest, player_finish};
 }
 
 void say_player_close(say_player *player) { playback_close(&player->playback); }

@@ -14,6 +14,10 @@ typedef struct say_sink {
     /* Once, before the first write. */
     marvis_status (*start)(void *ctx, int sample_rate, marvis_error *err);
     marvis_status (*write)(void *ctx, const float *pcm, size_t n, marvis_error *err);
+    /* The same of a pause: silence, which takes no time to make. */
+    marvis_status (*pause)(void *ctx, const float *silence, size_t n, marvis_error *err);
+    /* No more comes for now: who listens hears all that was written. NULL: no difference. */
+    marvis_status (*rest)(void *ctx, marvis_error *err);
     /* Everything has been written: it is put in its place. */
     marvis_status (*finish)(void *ctx, marvis_error *err);
 } say_sink;
@@ -27,9 +31,11 @@ typedef struct say_player {
     double piece_s;     /* longest chunk */
     say_sink also;
     playback *playback; /* owned: from start to say_player_close */
+    bool is_finished;   /* `also` is: what fails now is the playing alone */
 } say_player;
 
-/* The player is borrowed. finish waits until everything was heard, or a signal came. */
+/* The player is borrowed. finish finishes `also` and waits until everything was heard, or a signal
+ * came, which then does no more than that. */
 say_sink say_sink_player(say_player *player);
 void say_player_close(say_player *player); /* silence at once */
 

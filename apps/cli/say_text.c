@@ -167,6 +167,10 @@ marvis_status say_text_next(say_text *t, const char **bytes, size_t *n, marvis_e
     return MARVIS_OK;
 }
 
+bool say_text_is_ready(const say_text *t) {
+    return t->argument || t->at < t->n || t->ended || cli_is_readable(t->fd);
+}
+
 marvis_status say_text_seek(say_text *t, uint64_t offset, marvis_error *err) {
     if (t->argument) {
         size_t n = strlen(t->argument);

@@ -39,6 +39,9 @@ MARVIS_CHECK marvis_status say_text_open(say_text *text, const cli_call *call, m
 MARVIS_CHECK marvis_status say_text_next(say_text *text, const char **bytes, size_t *n,
                                          marvis_error *err);
 
+/* Whether say_text_next need not wait. */
+bool say_text_is_ready(const say_text *text);
+
 /* A number that tells this text from others, from all of it. Not of standard input. */
 MARVIS_CHECK marvis_status say_text_hash(say_text *text, uint64_t *hash, marvis_error *err);
 

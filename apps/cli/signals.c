@@ -98,4 +98,13 @@ void cli_wait_readable(int fd) {
     (void)select((fd > wake[0] ? fd : wake[0]) + 1, &ready, NULL, NULL, NULL);
 }
 
+bool cli_is_readable(int fd) {
+    struct timeval now = {0};
+    fd_set ready;
+    if (fd >= FD_SETSIZE) return true; /* cli_wait_readable does not wait either */
+    FD_ZERO(&ready);
+    FD_SET(fd, &ready);
+    return select(fd + 1, &ready, NULL, NULL, &now) != 0;
+}
+
 bool cli_is_cancelled(void) { return cancelled != 0; }

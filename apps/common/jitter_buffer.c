@@ -1,5 +1,7 @@
-/* jitter_buffer.c - see jitter_buffer.h. A ring with one writer and one reader: `n_put` and
- * `n_taken` only ever grow, each is stored by one side alone. */
+/* jitter_buffer.c - see jitter_buffer.h. A ring with one writer and one reader. All that the two
+ * sides tell each other are places in the sound, counted in samples from the first: they only ever
+ * grow, and each is stored by one side alone. `play` is the exception: the sound card's side takes
+ * a permission back after a gap, but only the one that it has seen, never a newer one. */
 #include "common/jitter_buffer.h"
 
 #include <math.h>
@@ -14,17 +16,18 @@ struct jitter_buffer {
     size_t capacity; /* samples of the ring */
     size_t n_fade;   /* samples of a fade */
     atomic_size_t n_put, n_taken;
-    /* Set by the maker's side, cleared by the other at a gap: should one overtake the other, the
-     * next put, or the end, mends it. What has ended plays in any case. */
-    atomic_bool playing, ended;
+    atomic_size_t end;  /* what was put when it was last said to end: plays in any case */
+    atomic_size_t play; /* where behind `end`: what was put when it was allowed to play; 0: not */
+    atomic_bool ended;  /* nothing was put or announced since the end */
     atomic_int n_gaps;
-    atomic_size_t n_gap; /* samples of silence in gaps */
+    atomic_size_t n_gap;   /* samples of silence in gaps that are over */
+    atomic_size_t n_quiet; /* and since then: a gap, unless the end comes before more sound */
 
     double speed, last_s; /* the maker's: how fast the pieces come, and how long the last was */
+    bool is_first;        /* the next piece is, from the beginning or since the end */
 
-    bool begun, silent; /* the sound card's: since the last end; the last sample was no speech */
-    size_t fade_in;     /* samples of it that are left */
-    float level;        /* where the sound stopped, fading out */
+    size_t fade_in; /* the sound card's: samples of it that are left */
+    float level;    /* where the sound stopped, fading out */
     float ring[];
 };
 
@@ -43,12 +46,14 @@ jitter_buffer *jitter_buffer_create(const jitter_settings *s) {
     b->n_fade = (size_t)(FADE_S * s->sample_rate) + 1;
     atomic_init(&b->n_put, 0);
     atomic_init(&b->n_taken, 0);
-    atomic_init(&b->playing, false);
+    atomic_init(&b->end, 0);
+    atomic_init(&b->play, 0);
     atomic_init(&b->ended, false);
     atomic_init(&b->n_gaps, 0);
     atomic_init(&b->n_gap, 0);
+    atomic_init(&b->n_quiet, 0);
     b->speed = -1;
-    b->silent = true;
+    b->is_first = true;
     return b;
 }
 
@@ -77,10 +82,12 @@ size_t jitter_buffer_held(const jitter_buffer *b) {
 }
 
 void jitter_buffer_announce(jitter_buffer *b, double piece_s, double made_s) {
-    bool is_first = atomic_exchange(&b->ended, false) || b->last_s <= 0;
-    /* A prompt stands before the first piece: its time tells nothing of the next. */
-    b->speed = is_first ? -1 : made_s > 0 ? made_s / piece_s : 0;
+    atomic_store(&b->ended, false);
+    /* A prompt, and perhaps a wait, stands before the first piece: its time tells nothing of the
+     * next. */
+    b->speed = b->is_first ? -1 : made_s > 0 ? made_s / piece_s : 0;
     b->last_s = piece_s;
+    b->is_first = false;
 }
 
 size_t jitter_buffer_put(jitter_buffer *b, const float *pcm, size_t n) {
@@ -96,11 +103,16 @@ size_t jitter_buffer_put(jitter_buffer *b, const float *pcm, size_t n) {
     double held_s = (double)jitter_buffer_held(b) / s->sample_rate;
     bool is_full = count < n;
     if (is_full || jitter_may_begin(held_s, b->last_s, b->speed, s->piece_s, s->slow_s))
-        atomic_store(&b->playing, true);
+        atomic_store(&b->play, put + count);
     return count;
 }
 
-void jitter_buffer_end(jitter_buffer *b) { atomic_store(&b->ended, true); }
+void jitter_buffer_end(jitter_buffer *b) {
+    b->speed = -1;
+    b->is_first = true;
+    atomic_store(&b->end, atomic_load(&b->n_put));
+    atomic_store(&b->ended, true);
+}
 
 bool jitter_buffer_is_done(const jitter_buffer *b) {
     return atomic_load(&b->ended) && jitter_buffer_held(b) == 0;
@@ -108,9 +120,11 @@ bool jitter_buffer_is_done(const jitter_buffer *b) {
 
 void jitter_buffer_report(const jitter_buffer *b, jitter_report *report) {
     double rate = b->settings.sample_rate;
-    *report = (jitter_report){.played_s = (double)atomic_load(&b->n_taken) / rate,
-                              .gap_s = (double)atomic_load(&b->n_gap) / rate,
-                              .n_gaps = atomic_load(&b->n_gaps)};
+    size_t quiet = atomic_load(&b->n_quiet), taken = atomic_load(&b->n_taken);
+    if (taken == atomic_load(&b->end)) quiet = 0;
+    *report = (jitter_report){.played_s = (double)taken / rate,
+                              .gap_s = (double)(atomic_load(&b->n_gap) + quiet) / rate,
+                              .n_gaps = atomic_load(&b->n_gaps) + (quiet > 0)};
 }
 
 /* ---- the sound card's side ------------------------------------------------------------------ */
@@ -118,6 +132,9 @@ void jitter_buffer_report(const jitter_buffer *b, jitter_report *report) {
 static void copy_out(jitter_buffer *b, float *out, size_t n) {
     size_t at = atomic_load(&b->n_taken) % b->capacity;
     if (n == 0) return;
+    size_t quiet = atomic_exchange(&b->n_quiet, 0);
+    if (quiet > 0) atomic_fetch_add(&b->n_gaps, 1);
+    atomic_fetch_add(&b->n_gap, quiet);
     for (size_t i = 0; i < n; i++) {
         float x = b->ring[at];
         if (b->fade_in > 0) {
@@ -127,8 +144,6 @@ static void copy_out(jitter_buffer *b, float *out, size_t n) {
         out[i] = b->level = x;
         if (++at == b->capacity) at = 0;
     }
-    b->begun = true;
-    b->silent = false;
     atomic_fetch_add(&b->n_taken, n);
 }
 
@@ -143,22 +158,18 @@ static void silence(jitter_buffer *b, float *out, size_t n) {
 }
 
 void jitter_buffer_take(jitter_buffer *b, float *out, size_t n) {
-    bool ended = atomic_load(&b->ended), playing = ended || atomic_load(&b->playing);
-    size_t held = jitter_buffer_held(b), count = !playing ? 0 : held < n ? held : n;
+    /* In this order: what is put after the end is not among what is seen to have been put before
+     * it. What has ended, or may play, has been put in any case. */
+    size_t put = atomic_load(&b->n_put), end = atomic_load(&b->end), play = atomic_load(&b->play);
+    size_t taken = atomic_load(&b->n_taken), stop = play > end ? (play > put ? play : put) : end;
+    size_t count = stop <= taken ? 0 : stop - taken < n ? stop - taken : n;
+    if (taken == end) atomic_store(&b->n_quiet, 0); /* no gap: all had been heard */
     copy_out(b, out, count);
     if (count == n) return;
     silence(b, out + count, n - count);
-    if (ended && count == held) {
-        b->begun = false;
-        b->silent = true;
-        b->fade_in = 0;
-        atomic_store(&b->playing, false);
-        return;
-    }
-    if (!b->begun) return; /* nothing has been heard yet */
-    if (!b->silent) atomic_fetch_add(&b->n_gaps, 1);
-    atomic_fetch_add(&b->n_gap, n - count);
-    b->silent = true;
+    b->fade_in = 0;
+    if (taken + count == end) return; /* all that has ended was heard, and nothing else */
+    atomic_fetch_add(&b->n_quiet, n - count);
     b->fade_in = b->n_fade;
-    if (playing) atomic_store(&b->playing, false);
+    if (play > end) atomic_compare_exchange_strong(&b->play, &play, 0);
 }

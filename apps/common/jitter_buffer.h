@@ -20,7 +20,7 @@ typedef struct jitter_settings {
 
 typedef struct jitter_report {
     double played_s; /* of what was put */
-    double gap_s;    /* of silence after the first sample and before the end */
+    double gap_s;    /* of silence where samples were missing; after an end none are */
     int n_gaps;
 } jitter_report;
 
@@ -33,14 +33,14 @@ void jitter_buffer_destroy(jitter_buffer **buffer); /* *buffer NULL is allowed *
 /* ---- the maker's side */
 
 /* A piece of piece_s seconds of sound is about to be put, in any number of calls; to make it took
- * made_s. */
+ * made_s. Not called for what takes no time to make, as pauses: it tells nothing of the pieces. */
 void jitter_buffer_announce(jitter_buffer *buffer, double piece_s, double made_s);
 
 /* Takes as many of the samples as there is room for and returns how many. */
 size_t jitter_buffer_put(jitter_buffer *buffer, const float *pcm, size_t n);
 
-/* No more comes for now: what is held plays to its end, whatever little it is, and silence after it
- * is no gap. The next put begins anew. */
+/* No more comes for now: what is held plays to its end, whatever little it is and whatever is put
+ * meanwhile, and silence after it is no gap. The next put begins anew. May be called again. */
 void jitter_buffer_end(jitter_buffer *buffer);
 
 /* Everything that was put before the end has been taken. */

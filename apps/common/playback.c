@@ -18,10 +18,16 @@ marvis_status playback_write(playback *p, const float *pcm, size_t n, marvis_err
     return app_fail(err, MARVIS_ERR_UNSUPPORTED, "no PortAudio");
 }
 
-marvis_status playback_drain(playback *p, marvis_error *err) {
+marvis_status playback_pause(playback *p, const float *silence, size_t n, marvis_error *err) {
+    return playback_write(p, silence, n, err);
+}
+
+marvis_status playback_rest(playback *p, marvis_error *err) {
     (void)p;
     return app_fail(err, MARVIS_ERR_UNSUPPORTED, "no PortAudio");
 }
+
+marvis_status playback_drain(playback *p, marvis_error *err) { return playback_rest(p, err); }
 
 void playback_report(const playback *p, jitter_report *report) {
     (void)p;
@@ -35,6 +41,8 @@ void playback_close(playback **p) { *p = NULL; }
 #include <ctype.h>
 #include <fcntl.h>
 #include <portaudio.h>
+#include <pthread.h>
+#include <signal.h>
 #include <soxr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +60,7 @@ struct playback {
     jitter_buffer *buffer;
     soxr_t converter; /* NULL: the card has the speech's rate */
     float converted[CONVERTED];
+    bool rests;          /* nothing was written since the last rest */
     double written_at_s; /* when the last write was over */
 };
 
@@ -176,6 +185,9 @@ marvis_status playback_open(const playback_settings *settings, playback **out, m
     playback *p = calloc(1, sizeof *p);
     if (!p) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory for playback");
     p->settings = *settings;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the card's threads take no signals */
     int kept = hush_stderr();
     PaError error = Pa_Initialize();
     p->initialised = error == paNoError;
@@ -184,10 +196,12 @@ marvis_status playback_open(const playback_settings *settings, playback **out, m
                        : app_fail(err, MARVIS_ERR_IO, "no sound: %s", Pa_GetErrorText(error));
     if (status == MARVIS_OK) status = start(p, card, err);
     restore_stderr(kept);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != MARVIS_OK) {
         playback_close(&p);
         return status;
     }
+    p->rests = true;
     p->written_at_s = platform_seconds();
     *out = p;
     return MARVIS_OK;
@@ -249,12 +263,10 @@ static marvis_status convert(playback *p, const float *pcm, size_t n, marvis_err
     return MARVIS_OK;
 }
 
-marvis_status playback_write(playback *p, const float *pcm, size_t n, marvis_error *err) {
+static marvis_status write_clamped(playback *p, const float *pcm, size_t n, marvis_error *err) {
     marvis_status status = MARVIS_OK;
     float clamped[CONVERTED];
-    if (n == 0) return MARVIS_OK;
-    jitter_buffer_announce(p->buffer, (double)n / p->settings.sample_rate,
-                           platform_seconds() - p->written_at_s);
+    p->rests = false;
     for (size_t at = 0; at < n && status == MARVIS_OK;) {
         size_t part = n - at < CONVERTED ? n - at : CONVERTED;
         for (size_t i = 0; i < part; i++) {
@@ -264,24 +276,47 @@ marvis_status playback_write(playback *p, const float *pcm, size_t n, marvis_err
         status = p->converter ? convert(p, clamped, part, err) : put_all(p, clamped, part, err);
         at += part;
     }
+    return status;
+}
+
+marvis_status playback_write(playback *p, const float *pcm, size_t n, marvis_error *err) {
+    if (n == 0) return MARVIS_OK;
+    /* Since a rest a wait may have passed, but then this is the first piece, whose time is not
+     * looked at. */
+    jitter_buffer_announce(p->buffer, (double)n / p->settings.sample_rate,
+                           platform_seconds() - p->written_at_s);
+    marvis_status status = write_clamped(p, pcm, n, err);
     p->written_at_s = platform_seconds();
     return status;
 }
 
-marvis_status playback_drain(playback *p, marvis_error *err) {
+marvis_status playback_pause(playback *p, const float *silence, size_t n, marvis_error *err) {
+    double begun_s = platform_seconds();
+    marvis_status status = write_clamped(p, silence, n, err);
+    /* The next piece may be under way, or made already: only the wait for room is not its own. */
+    p->written_at_s += platform_seconds() - begun_s;
+    return status;
+}
+
+marvis_status playback_rest(playback *p, marvis_error *err) {
     marvis_status status = MARVIS_OK;
-    if (p->converter) {
+    if (p->converter && !p->rests) {
         status = convert(p, NULL, 0, err);
         soxr_clear(p->converter);
     }
+    p->rests = true;
     jitter_buffer_end(p->buffer);
+    return status;
+}
+
+marvis_status playback_drain(playback *p, marvis_error *err) {
+    marvis_status status = playback_rest(p, err);
     while (status == MARVIS_OK && !jitter_buffer_is_done(p->buffer) && !is_cancelled(p)) {
         status = check_card(p, err);
         Pa_Sleep(WAIT_MS);
     }
     if (status == MARVIS_OK && !is_cancelled(p)) /* what the card itself still holds */
         Pa_Sleep((long)(1000 * Pa_GetStreamInfo(p->stream)->outputLatency));
-    p->written_at_s = platform_seconds();
     return status;
 }
 

@@ -30,7 +30,16 @@ MARVIS_CHECK marvis_status playback_open(const playback_settings *settings, play
 MARVIS_CHECK marvis_status playback_write(playback *playback, const float *pcm, size_t n,
                                           marvis_error *err);
 
-/* What was written is all for now: waits until it was heard, or is_cancelled says so. */
+/* A pause before the next piece, of silence: as playback_write, but it took no time to make, and
+ * tells nothing of how fast the speech comes. */
+MARVIS_CHECK marvis_status playback_pause(playback *playback, const float *silence, size_t n,
+                                          marvis_error *err);
+
+/* No more comes for now: what was written is heard to its end, while the caller may wait for what
+ * comes next. May be called again. */
+MARVIS_CHECK marvis_status playback_rest(playback *playback, marvis_error *err);
+
+/* The same, and waits until it was heard, or is_cancelled says so. */
 MARVIS_CHECK marvis_status playback_drain(playback *playback, marvis_error *err);
 
 /* What was heard so far and how often sound was missing. */

@@ -68,6 +68,7 @@ static marvis_status write_recording(dialogue_job *job, const marvis_recording *
         pcm ? marvis_decoder_create(job->loaded.model, r->n_codebooks, &decoder, err)
             : no_memory(err);
     for (size_t t = 0; t < r->n_frames && status == MARVIS_OK; t += DECODED_TOGETHER) {
+        if (!job->audio && cli_is_cancelled()) break; /* nobody hears the rest */
         size_t n = r->n_frames - t < DECODED_TOGETHER ? r->n_frames - t : DECODED_TOGETHER;
         status = marvis_decoder_decode(decoder, r->codes + t * columns, n, pcm, err);
         if (status == MARVIS_OK) status = write_pcm(job, pcm, n * samples, err);
@@ -191,8 +192,7 @@ static marvis_status take_turn(dialogue_job *job, size_t index, marvis_error *er
                                                       : speak(job, index, said, err);
     if (!turn->is_left_out) said->seconds = to_seconds(job, job->n_samples) - said->start_s;
     said->wall_s = platform_seconds() - start;
-    job->is_cancelled = said->stop == MARVIS_STOP_CANCELLED ||
-                        (cli_is_cancelled() && index + 1 < job->script.n_turns);
+    job->is_cancelled = said->stop == MARVIS_STOP_CANCELLED || cli_is_cancelled();
     if (status == MARVIS_OK) job->result.n_said = index + 1;
     return dialogue_blame_turn(&job->script, index, status, err);
 }
@@ -229,6 +229,7 @@ static marvis_status finish(dialogue_job *job, marvis_error *err) {
                                           : "the model said nothing; try another --seed");
     marvis_status status = job->sink.finish(job->sink.ctx, err);
     job->output_failed = status != MARVIS_OK;
+    job->is_cancelled = job->is_cancelled || cli_is_cancelled(); /* while the end was played */
     return status;
 }
 

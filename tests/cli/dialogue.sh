@@ -235,7 +235,21 @@ is 'Ctrl-C in a recorded turn: message' 1 \
     "$(grep -c '^marvis: cancelled in turn [12] of 2; rest.wav holds' "$temp/err")"
 is 'Ctrl-C in a recorded turn: all of it is kept' yes \
     "$([ "$("$tool" audio rest.wav | cut -d ' ' -f 4)" -ge $((700 * 1920)) ] && echo yes)"
-rm -f long.safetensors recorded.json
+# And in the last turn: the pipe is full long before its end, so that the signal comes in it.
+echo '{"turns": [{"speaker": "A", "text": "hm", "codes": "long.safetensors"}]}' > recorded.json
+mkfifo slow
+"$tool" interruptible "$marvis" dialogue recorded.json --model "$models/endless" -o slow \
+    2> "$temp/err" &
+pid=$!
+exec 3< slow
+dd bs=1000 count=8 <&3 > /dev/null 2>&1
+kill -s INT $pid
+cat <&3 > /dev/null
+wait $pid
+is 'Ctrl-C in the last turn, a recorded one: status' 1 $?
+is 'Ctrl-C in the last turn: message' 1 "$(grep -c '^marvis: cancelled in turn 1 of 1' "$temp/err")"
+exec 3<&-
+rm -f long.safetensors recorded.json slow
 
 # A name that is no UTF-8, where the file system takes it.
 odd=$(printf 'pl\377y.txt')

@@ -210,9 +210,10 @@ static int dialogue(dialogue_job *job) {
         return cli_fail(failed != MARVIS_OK ? &err : &of_stats, false);
     if (failed != MARVIS_OK) return cli_fail(&err, !job->output_failed);
     if (job->is_cancelled) {
+        const char *held =
+            audio_writer_is_cut(job->audio) ? " was not read to the end" : " holds what was spoken";
         cli_complain("cancelled in turn %zu of %zu%s%.300s%s", r->n_said, job->script.n_turns,
-                     r->name ? "; " : "", r->name ? r->name : "",
-                     r->name ? " holds what was spoken" : "");
+                     r->name ? "; " : "", r->name ? r->name : "", r->name ? held : "");
         return CLI_FAILED;
     }
     return CLI_DONE;

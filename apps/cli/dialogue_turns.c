@@ -68,7 +68,8 @@ static marvis_status write_recording(dialogue_job *job, const marvis_recording *
         pcm ? marvis_decoder_create(job->loaded.model, r->n_codebooks, &decoder, err)
             : no_memory(err);
     for (size_t t = 0; t < r->n_frames && status == MARVIS_OK; t += DECODED_TOGETHER) {
-        if (!job->audio && cli_is_cancelled()) break; /* nobody hears the rest */
+        bool is_heard = job->audio && !audio_writer_is_cut(job->audio);
+        if (!is_heard && cli_is_cancelled()) break;
         size_t n = r->n_frames - t < DECODED_TOGETHER ? r->n_frames - t : DECODED_TOGETHER;
         status = marvis_decoder_decode(decoder, r->codes + t * columns, n, pcm, err);
         if (status == MARVIS_OK) status = write_pcm(job, pcm, n * samples, err);
@@ -156,6 +157,10 @@ static marvis_status step_all(dialogue_job *job, const dialogue_turn *turn, marv
                          ? write_pcm(job, chunk.pcm, (size_t)chunk.n_samples, err)
                          : write_silence(job, chunk.pcm, (size_t)chunk.n_samples, err);
         if (status != MARVIS_OK) return status;
+        if (audio_writer_is_cut(job->audio)) { /* whatever the session says */
+            said->stop = MARVIS_STOP_CANCELLED;
+            return MARVIS_OK;
+        }
         show_progress(job, said);
     }
 }

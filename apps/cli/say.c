@@ -336,6 +336,10 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
                 job->sink.ctx, chunk.pcm, (size_t)chunk.n_samples, err);
         }
         if (status != MARVIS_OK) return status;
+        if (audio_writer_is_cut(job->audio)) { /* whatever the session says */
+            r->stop = MARVIS_STOP_CANCELLED;
+            return MARVIS_OK;
+        }
     }
 }
 
@@ -427,6 +431,9 @@ static void tell_cancelled(const say_job *job) {
     if (job->player.is_finished && r->stop != MARVIS_STOP_CANCELLED)
         cli_complain("cancelled after %.1f s were heard; %s is complete", r->played.played_s,
                      r->output);
+    else if (audio_writer_is_cut(job->audio))
+        cli_complain("cancelled after %.1f s, of which %s was not read to the end", r->seconds,
+                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
     else if (r->plays && !cli_text(job->call, CLI_OUTPUT))
         cli_complain("cancelled after %.1f s", r->played.played_s);
     else if (job->resume.path && job->resume.saved_pieces == 0)

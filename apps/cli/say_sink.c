@@ -5,6 +5,7 @@
 #include "common/error.h"
 
 static marvis_status audio_start(void *ctx, int sample_rate, marvis_error *err) {
+    audio_writer_set_wait(ctx, cli_wait_writable);
     return audio_writer_start(ctx, sample_rate, err);
 }
 

@@ -25,13 +25,13 @@ static void warn_of_no_text(say_text *t, const char *bytes, size_t n) {
         cli_complain("warning: %s; what is wrong is left out", what.message);
 }
 
-/* One read; *n 0 at the end and after a signal. */
+/* One read; *n 0 at the end, after a signal, and where nothing came after all. */
 static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, marvis_error *err) {
     *n = 0;
     cli_wait_readable(t->fd);
     if (cli_is_cancelled()) return MARVIS_OK;
     ssize_t got = read(t->fd, to, size);
-    if (got < 0 && errno == EINTR) return MARVIS_OK;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return MARVIS_OK;
     if (got < 0) return cannot_read(t, errno, err);
     t->ended = got == 0;
     *n = (size_t)got;

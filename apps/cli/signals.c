@@ -98,6 +98,21 @@ void cli_wait_readable(int fd) {
     (void)select((fd > wake[0] ? fd : wake[0]) + 1, &ready, NULL, NULL, NULL);
 }
 
+bool cli_wait_writable(int fd) {
+    if (fd >= FD_SETSIZE || wake[0] >= FD_SETSIZE) return true;
+    for (;;) {
+        fd_set to_read, to_write;
+        FD_ZERO(&to_read);
+        FD_ZERO(&to_write);
+        FD_SET(fd, &to_write);
+        if (wake[0] >= 0) FD_SET(wake[0], &to_read);
+        int n = select((fd > wake[0] ? fd : wake[0]) + 1, &to_read, &to_write, NULL, NULL);
+        if (n < 0 && errno != EINTR) return true; /* the write tells why */
+        if (n > 0 && FD_ISSET(fd, &to_write)) return true;
+        if (cancelled) return false;
+    }
+}
+
 bool cli_is_readable(int fd) {
     struct timeval now = {0};
     fd_set ready;

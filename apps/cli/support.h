@@ -76,6 +76,8 @@ void cli_defer_signals(bool defer);
 /* Waits until there is something to read, or its end, or until a signal has cancelled something:
  * before the wait, or during it. */
 void cli_wait_readable(int fd);
+/* Waits until something can be written; false: a signal has cancelled something, and it cannot. */
+bool cli_wait_writable(int fd);
 /* Whether there is something to read, or its end, now. */
 bool cli_is_readable(int fd);
 /* A signal has cancelled a session, or such work. */

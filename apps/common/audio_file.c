@@ -108,6 +108,12 @@ marvis_status audio_writer_open(const char *path, audio_format format, audio_wri
     return MARVIS_OK;
 }
 
+void audio_writer_set_wait(audio_writer *w, bool (*wait)(int fd)) {
+    if (!w->file.temp) w->file.wait = wait;
+}
+
+bool audio_writer_is_cut(const audio_writer *w) { return w && w->file.is_cut; }
+
 /* ---- WAV ------------------------------------------------------------------------------------ */
 
 static uint8_t *put_le(uint8_t *at, uint32_t value, int n_bytes) {

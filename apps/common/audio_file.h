@@ -6,6 +6,7 @@
 #ifndef APPS_COMMON_AUDIO_FILE_H
 #define APPS_COMMON_AUDIO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "marvis.h"
@@ -31,6 +32,11 @@ typedef struct audio_writer audio_writer;
  * written yet. ERR_CALL, ERR_IO, ERR_MEMORY. */
 MARVIS_CHECK marvis_status audio_writer_open(const char *path, audio_format format,
                                              audio_writer **writer, marvis_error *err);
+
+/* To be called before a pipe or a device is written, which may wait for its reader (out_file.h).
+ * Once it has said no, what is written is left out, and the writer is cut. */
+void audio_writer_set_wait(audio_writer *writer, bool (*wait)(int fd));
+bool audio_writer_is_cut(const audio_writer *writer); /* NULL is not */
 
 /* Writes the header. Called once, before the first write. ERR_UNSUPPORTED: the format cannot hold
  * this sample rate, or this libsndfile cannot write it. */

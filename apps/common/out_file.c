@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,7 +41,7 @@ static void release(out_file *file) {
     free(file->target);
     free(file->temp);
     free(file->name);
-    *file = (out_file)OUT_FILE_CLOSED;
+    *file = (out_file){.fd = -1, .slot = -1, .is_cut = file->is_cut};
 }
 
 static marvis_status write_failed(const out_file *file, int error, marvis_error *err) {
@@ -201,11 +203,28 @@ marvis_status out_file_open(out_file *file, const char *path, marvis_error *err)
     return MARVIS_OK;
 }
 
+/* A pipe that can be written takes this much without holding us up in the write. */
+static size_t most_at_once(const out_file *file, size_t n) {
+    return file->wait && n > _POSIX_PIPE_BUF ? _POSIX_PIPE_BUF : n;
+}
+
+/* For a pipe that who started us has opened so that it never holds up a write. */
+static void wait_writable(const out_file *file) {
+    struct pollfd out = {.fd = file->fd, .events = POLLOUT};
+    if (!file->wait) (void)poll(&out, 1, -1);
+}
+
 marvis_status out_file_write(out_file *file, const void *data, size_t n, marvis_error *err) {
     const char *next = data;
     while (n > 0) {
-        ssize_t written = write(file->fd, next, n);
+        if (file->wait && !file->is_cut) file->is_cut = !file->wait(file->fd);
+        if (file->is_cut) return MARVIS_OK;
+        ssize_t written = write(file->fd, next, most_at_once(file, n));
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {
+            wait_writable(file);
+            continue;
+        }
         if (written < 0) return write_failed(file, errno, err);
         next += written;
         n -= (size_t)written;

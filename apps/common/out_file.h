@@ -11,16 +11,21 @@
 
 #include "marvis.h"
 
+/* Waits until fd takes more; false: it does not, and is not to be waited for any longer. */
+typedef bool (*out_file_wait)(int fd);
+
 typedef struct out_file {
-    int fd;        /* -1: not open */
-    bool owns_fd;  /* false for standard output */
-    bool seekable; /* bytes already written can be changed */
-    int64_t start; /* where in the file our first byte lies */
-    int64_t size;  /* bytes written */
-    int slot;      /* of the list of temporary files, or -1: written directly */
-    char *target;  /* owned; what is renamed to, symbolic links followed */
-    char *temp;    /* owned; NULL: written directly */
-    char *name;    /* owned; for messages */
+    int fd;             /* -1: not open */
+    bool owns_fd;       /* false for standard output */
+    bool seekable;      /* bytes already written can be changed */
+    int64_t start;      /* where in the file our first byte lies */
+    int64_t size;       /* bytes written */
+    int slot;           /* of the list of temporary files, or -1: written directly */
+    char *target;       /* owned; what is renamed to, symbolic links followed */
+    char *temp;         /* owned; NULL: written directly */
+    char *name;         /* owned; for messages */
+    out_file_wait wait; /* set for a pipe or a device: asked before each write */
+    bool is_cut;        /* `wait` has said no: nothing was written since */
 } out_file;
 
 /* A closed out_file: discard does nothing to it. */
@@ -40,7 +45,7 @@ MARVIS_CHECK marvis_status out_file_probe(const char *path, marvis_error *err);
  * to nothing; ERR_IO. */
 MARVIS_CHECK marvis_status out_file_open(out_file *file, const char *path, marvis_error *err);
 
-/* Appends n bytes. ERR_IO: full disk, closed pipe and the like. */
+/* Appends n bytes; of a file that is cut, none. ERR_IO: full disk, closed pipe and the like. */
 MARVIS_CHECK marvis_status out_file_write(out_file *file, const void *data, size_t n,
                                           marvis_error *err);
 

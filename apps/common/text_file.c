@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,11 @@ static ssize_t read_all(int fd, char *to, size_t size) {
     while (n < size) {
         ssize_t got = read(fd, to + n, size - n);
         if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == EAGAIN) {
+            struct pollfd in = {.fd = fd, .events = POLLIN};
+            (void)poll(&in, 1, -1);
+            continue;
+        }
         if (got < 0) return -1;
         if (got == 0) break;
         n += (size_t)got;

@@ -238,6 +238,44 @@ interrupt() { # SIGNAL
 interrupt INT
 interrupt TERM
 
+# The same while the program waits for somebody to read the pipe, which is full.
+mkfifo held
+interrupt_pipe() { # SIGNAL
+    "$tool" interruptible "$marvis" say --model "$endless" --greedy --no-guard \
+        --max-seconds 160 --stats stats.json -o held hi 2> "$temp/err" &
+    pid=$!
+    exec 3< held
+    "$tool" full held
+    kill -s "$1" $pid
+    i=0
+    while kill -0 $pid 2> /dev/null && [ $i -lt 600 ]; do
+        i=$((i + 1))
+        sleep 0.05
+    done
+    kill -s KILL $pid 2> /dev/null
+    wait $pid
+    is "$1, a pipe that nobody reads: status" 1 $?
+    is "$1, a pipe that nobody reads: message" 1 \
+        "$(grep -c '^marvis: cancelled after .* s, of which held was not read to the end' "$temp/err")"
+    is "$1, a pipe that nobody reads: stop" cancelled "$(stat_of stop)"
+    exec 3<&-
+}
+interrupt_pipe INT
+interrupt_pipe TERM
+rm held
+# A pipe that never holds up a write, as a parent may have made it, and a text that comes late.
+{
+    sleep 0.1
+    printf hi
+} | "$tool" nonblocking "$marvis" say --model "$endless" --greedy --no-guard \
+    --max-seconds 10 -q -o - - | { sleep 0.3; cat; } > late.wav
+"$marvis" say --model "$endless" --greedy --no-guard --max-seconds 10 -q -o - hi |
+    cat > soon.wav
+same 'pipes that do not block: the same' late.wav soon.wav
+is 'a text that comes late' '[256, 91, 48, 93, 104, 105, 257]' \
+    "$({ sleep 0.1; printf hi; } | "$tool" nonblocking "$marvis" tokenize "$m" -)"
+rm -f late.wav soon.wav
+
 # ---- info, trace, codec -------------------------------------------------------------------------
 works 'info' info "$m"
 is 'info: a table' 1 "$(grep -c '^layout  *original$' "$temp/out")"

@@ -3,11 +3,13 @@
  * enabled, or pressed. */
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "automaton.h"
@@ -263,6 +265,30 @@ static int hold_lock(const char *path) {
     return close(fd);
 }
 
+/* ---- full PIPE: waits until nothing more can be written to it ----------------------------------
+ */
+
+static int wait_until_full(const char *path) {
+    const struct timespec a_while = {.tv_nsec = 1000000};
+    struct pollfd out = {.fd = open(path, O_RDWR | O_NONBLOCK), .events = POLLOUT};
+    if (out.fd < 0) return die("cannot open", path);
+    for (int i = 0; i < 60000; i++) {
+        if (poll(&out, 1, 0) == 0) return close(out.fd);
+        nanosleep(&a_while, NULL);
+    }
+    return die("is never full", path);
+}
+
+/* ---- nonblocking COMMAND...: with standard input and output that never hold it up --------------
+ */
+
+static int run_nonblocking(char **argv) {
+    fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+    execvp(argv[0], argv);
+    return die("cannot run", argv[0]);
+}
+
 int main(int argc, char **argv) {
     const char *mode = argc > 2 ? argv[1] : "";
     if (strcmp(mode, "model") == 0 && argc == 4) return make_model(argv[2], atoi(argv[3]));
@@ -274,8 +300,10 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "json") == 0 && argc == 4) return print_json(argv[2], argv[3]);
     if (strcmp(mode, "interruptible") == 0) return run_interruptible(argv + 2);
     if (strcmp(mode, "lock") == 0) return hold_lock(argv[2]);
+    if (strcmp(mode, "full") == 0) return wait_until_full(argv[2]);
+    if (strcmp(mode, "nonblocking") == 0) return run_nonblocking(argv + 2);
     if (strcmp(mode, "interrupted") == 0) return run_interrupted(argv + 2);
     fprintf(stderr, "usage: tool model|tensors|decoder-only|shape|audio|samples|json|interruptible|"
-                    "interrupted|lock ...\n");
+                    "interrupted|lock|full|nonblocking ...\n");
     return 2;
 }

@@ -165,6 +165,34 @@ static void an_impossible_rate_is_refused(void **state) {
     assert_int_not_equal(access(in_temp("rate.opus"), F_OK), 0);
 }
 
+/* A signal while a long file is counted: all of it is kept, and known to be the least. */
+static bool is_cancelled(void) { return true; }
+
+static void what_is_kept_is_kept_uncounted(void **state) {
+    (void)state;
+    static const float silence[24000];
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        audio_writer *writer;
+        audio_kept kept;
+        SF_INFO info = {0};
+        marvis_error err;
+        const char *path = in_temp("kept.flac");
+        assert_ok(audio_writer_open(path, AUDIO_FLAC, &writer, &err), err);
+        assert_ok(audio_writer_start(writer, 24000, &err), err);
+        for (int i = 0; i < 20; i++)
+            assert_ok(audio_writer_write(writer, silence, 24000, &err), err);
+        assert_ok(audio_writer_keep(writer, 0.5, cancelled ? is_cancelled : NULL, &kept, &err),
+                  err);
+        assert_int_equal(kept.is_counted, !cancelled);
+        assert_true(cancelled ? kept.seconds >= 0.5 && kept.seconds < 1 : kept.seconds == 20);
+        audio_writer_destroy(&writer);
+        SNDFILE *file = sf_open(path, SFM_READ, &info);
+        assert_non_null(file);
+        assert_int_equal(info.frames, 20 * 24000);
+        sf_close(file);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trap_43_samples_are_clamped_not_wrapped),
@@ -173,6 +201,7 @@ int main(void) {
         cmocka_unit_test(an_unfinished_file_leaves_nothing),
         cmocka_unit_test(formats_go_by_extension_or_name),
         cmocka_unit_test(an_impossible_rate_is_refused),
+        cmocka_unit_test(what_is_kept_is_kept_uncounted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,17 +209,20 @@ static marvis_status keep_rest(dialogue_job *job, marvis_status failed, marvis_e
     dialogue_result *r = &job->result;
     marvis_error cause = *err, ignored;
     marvis_status status = MARVIS_OK;
-    double seconds;
+    audio_kept kept;
     if (job->n_samples == 0) return failed;
     if (job->player.is_finished) {
         r->is_kept = true;
         return app_fail(err, failed, "%.700s; %.200s is complete", cause.message, r->name);
     }
-    if (job->audio)
-        status = job->output_failed ? audio_writer_keep(job->audio, 0, &seconds, &ignored)
-                                    : audio_writer_finish(job->audio, &ignored);
+    cli_defer_signals(true); /* they end the counting, not the file */
+    if (job->audio && job->output_failed)
+        status = audio_writer_keep(job->audio, 0, cli_is_cancelled, &kept, &ignored);
+    else if (job->audio)
+        status = audio_writer_finish(job->audio, &ignored);
     if (status == MARVIS_OK && job->player.playback && !job->output_failed)
         status = playback_drain(job->player.playback, &ignored);
+    cli_defer_signals(false);
     if (status != MARVIS_OK) return failed;
     r->is_kept = true;
     if (!r->name) return failed;

@@ -376,7 +376,7 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
     marvis_error cause = *err, ignored;
     uint64_t begin = job->result.info.begin + job->text.mark; /* of the piece under way */
     char where[60] = "";
-    double seconds;
+    audio_kept kept;
     if (job->player.is_finished)
         return app_fail(err, failed, "%.700s; %.200s is complete", cause.message,
                         job->result.output);
@@ -384,15 +384,16 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
         return app_fail(err, failed, "%.700s; %s keeps what was spoken, and the same call goes on",
                         cause.message, job->resume.partial);
     if (!job->audio) return failed;
-    cli_defer_signals(true); /* to decode hours of speech takes a while */
-    marvis_status status = audio_writer_keep(job->audio, LEAST_KEPT_S, &seconds, &ignored);
+    cli_defer_signals(true); /* they end the counting, not the file */
+    marvis_status status =
+        audio_writer_keep(job->audio, LEAST_KEPT_S, cli_is_cancelled, &kept, &ignored);
     cli_defer_signals(false);
     if (status != MARVIS_OK) return failed;
     if (begin > 0) snprintf(where, sizeof where, ", the text up to byte %" PRIu64, begin);
     return app_fail(
         err, failed,
-        "%.600s; %.200s holds the first %.1f s%s; a call with --resume goes on by itself",
-        cause.message, job->result.output, seconds, where);
+        "%.600s; %.200s holds %sthe first %.1f s%s; a call with --resume goes on by itself",
+        cause.message, job->result.output, kept.is_counted ? "" : "at least ", kept.seconds, where);
 }
 
 static marvis_status speak(say_job *job, marvis_error *err) {

@@ -279,8 +279,10 @@ marvis_status audio_writer_finish(audio_writer *w, marvis_error *err) {
 }
 
 /* Samples in what an encoder has written so far, as others will read it; 0: it is no audio file. An
- * encoder that could not complete its file has left out how long it is: they are counted. */
-static int64_t count_encoded(audio_writer *w) {
+ * encoder that could not complete its file has left out how long it is: they are counted, where
+ * they are wanted no more, up to `least`. */
+static int64_t count_encoded(audio_writer *w, double least, bool (*is_cancelled)(void),
+                             bool *is_counted) {
     SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     SF_INFO info = {0};
     int64_t n = 0;
@@ -288,26 +290,31 @@ static int64_t count_encoded(audio_writer *w) {
     w->encoder_at = 0;
     SNDFILE *decoder = sf_open_virtual(&io, SFM_READ, &info, w);
     if (!decoder) return 0;
-    while ((part = sf_read_float(decoder, w->block.f32, BLOCK)) > 0)
+    while (*is_counted && (part = sf_read_float(decoder, w->block.f32, BLOCK)) > 0) {
         n += part;
+        *is_counted = !((double)n >= least && is_cancelled && is_cancelled());
+    }
     sf_close(decoder);
     return n;
 }
 
-marvis_status audio_writer_keep(audio_writer *w, double least_s, double *seconds,
-                                marvis_error *err) {
+marvis_status audio_writer_keep(audio_writer *w, double least_s, bool (*is_cancelled)(void),
+                                audio_kept *kept, marvis_error *err) {
     marvis_status status = MARVIS_OK;
     bool is_encoded = format_sndfile(w->format) != 0;
     int64_t header = w->format == AUDIO_WAV ? WAV_HEADER_BYTES : 0, n_samples;
     int64_t bytes = w->file.size - header, sample = w->format == AUDIO_F32 ? 4 : 2;
-    *seconds = 0;
+    *kept = (audio_kept){0, true};
     if (w->encoder) sf_close(w->encoder); /* what it cannot write any more is missing at the end */
     w->encoder = NULL;
     if (!w->file.temp) return app_fail(err, MARVIS_ERR_IO, "there is nothing to keep");
-    n_samples = is_encoded ? count_encoded(w) : bytes > 0 ? bytes / sample : 0;
+    if (is_encoded)
+        n_samples = count_encoded(w, least_s * w->sample_rate, is_cancelled, &kept->is_counted);
+    else
+        n_samples = bytes > 0 ? bytes / sample : 0;
     if (!is_encoded) w->file.size = header + n_samples * sample;
-    if (n_samples > 0) *seconds = (double)n_samples / w->sample_rate;
-    if (n_samples <= 0 || *seconds < least_s)
+    if (n_samples > 0) kept->seconds = (double)n_samples / w->sample_rate;
+    if (n_samples <= 0 || kept->seconds < least_s)
         status = app_fail(err, MARVIS_ERR_IO, "%s: there is nothing to keep", w->file.name);
     else if (ftruncate(w->file.fd, (off_t)w->file.size) != 0)
         status =

@@ -51,10 +51,17 @@ MARVIS_CHECK marvis_status audio_writer_write(audio_writer *writer, const float 
  * cannot be completed audio_writer_keep may save the most. */
 MARVIS_CHECK marvis_status audio_writer_finish(audio_writer *writer, marvis_error *err);
 
+typedef struct audio_kept {
+    double seconds;
+    bool is_counted; /* else there may be more: is_cancelled has said so */
+} audio_kept;
+
 /* After a write that failed, of a full disk for one: completes the file with what was written
- * before, up to a block of the encoder's less, and puts it in its place; *seconds are in it.
+ * before, up to a block of the encoder's less, and puts it in its place; *kept is in it.
+ * is_cancelled, NULL: never, is asked now and then: hours of speech take a while to be counted.
  * ERR_IO: it cannot be, or there are less than least_s seconds to keep, as of a pipe. */
-MARVIS_CHECK marvis_status audio_writer_keep(audio_writer *writer, double least_s, double *seconds,
+MARVIS_CHECK marvis_status audio_writer_keep(audio_writer *writer, double least_s,
+                                             bool (*is_cancelled)(void), audio_kept *kept,
                                              marvis_error *err);
 
 /* Frees *writer and sets it to NULL; an unfinished file is removed. *writer NULL is allowed. */

@@ -252,6 +252,21 @@ static void a_pause_is_no_piece(void **state) {
     jitter_buffer_destroy(&b);
 }
 
+static void the_ring_goes_round(void **state) {
+    (void)state;
+    jitter_buffer *b = new_buffer(0.05); /* 1200 samples */
+    float in[500], out[500];
+    for (int round = 0; round < 24; round++) {
+        for (int i = 0; i < 500; i++)
+            in[i] = (float)(500 * round + i + 1) / 16384;
+        assert_int_equal(jitter_buffer_put(b, in, 500), 500);
+        jitter_buffer_end(b);
+        jitter_buffer_take(b, out, 500);
+        assert_memory_equal(out, in, sizeof in);
+    }
+    jitter_buffer_destroy(&b);
+}
+
 static void a_full_buffer_takes_no_more_and_plays(void **state) {
     (void)state;
     jitter_buffer *b = new_buffer(0.05); /* 1200 samples, less than any piece */
@@ -334,6 +349,7 @@ int main(void) {
         cmocka_unit_test(what_is_ended_plays_whatever_comes_next),
         cmocka_unit_test(a_line_begins_anew_after_the_end),
         cmocka_unit_test(a_pause_is_no_piece),
+        cmocka_unit_test(the_ring_goes_round),
         cmocka_unit_test(a_full_buffer_takes_no_more_and_plays),
         cmocka_unit_test(two_threads_lose_nothing),
         cmocka_unit_test(nonsense_is_refused),

@@ -386,7 +386,7 @@ static void bad_indices_are_refused(void **state) {
         {"{\"weight_map\":{\"a\":\"two.safetensors\",\"c\":\"two-copy.safetensors\"}}",
          MARVIS_ERR_FORMAT, "is in two shards"},
         {"{\"weight_map\":{\"a\":\"m.safetensors.index.json\"}}", MARVIS_ERR_FORMAT,
-         "not a safetensors file"},
+         "not a safetensors or GGUF file"},
         {"", MARVIS_ERR_FORMAT, "the file is empty"},
         {"{\"weight_map\":", MARVIS_ERR_FORMAT, "not valid JSON"},
     };

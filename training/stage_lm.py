@@ -24,6 +24,7 @@ from voices import VOICES
 WEIGHTS = (2.5, 2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4, 0.4, 0.3, 0.3, 0.25, 0.25, 0.2)      # per codebook
 HEARD = 0.7                                             # share of the voice prompts as the encoder hears them
 NEUTRAL = range(3, 10)                                  # speaker tags that name no voice
+MATCHED = 0.5                                           # share of conversations whose last turn is a voice match
 TURNS = 5                                               # of a speaker in a conversation, at most
 
 
@@ -78,7 +79,7 @@ class Segment:
 
 class Examples:
     """Training examples are lists of segments, composed anew at every pass: single sentences, several in one segment,
-    voice match (the first utterances of a segment are the reference) and conversations (context segments)."""
+    voice match (the first utterances of a segment are the reference), conversations (context segments), and both."""
 
     def __init__(self, folder):
         self.folder, self.items, self.seen = pathlib.Path(folder), [], set()
@@ -108,11 +109,11 @@ class Examples:
             tag = queue[0].tag
             while queue:
                 kind = rng.random()
-                if tag is not None and (kind < 0.5 or len(queue) == 1):
+                if tag is not None and (kind < 0.45 or len(queue) == 1):
                     examples.append([Segment(tag, [queue.pop()])])
-                elif tag is not None and kind < 0.7:
+                elif tag is not None and kind < 0.6:
                     examples.append([Segment(tag, [queue.pop() for _ in range(min(len(queue), int(rng.integers(2, 4))))])])
-                elif kind < (0.85 if tag is not None else 0.7):
+                elif kind < (0.75 if tag is not None else 0.5):
                     examples.append([self.matched(rng, tag, queue)])
                 else:
                     talk.append([queue.pop() for _ in range(min(len(queue), int(rng.integers(2, TURNS + 1))))])
@@ -160,7 +161,12 @@ def conversations(rng, talk):
             turn[:] = [(turn[0][0], u) for _, u in turn]
         mixed = [t for pair in itertools.zip_longest(*turns) for t in pair if t]
         heard = rng.random() < HEARD                    # all but the last turn
-        out.append([Segment(tag, [u], heard=heard and k + 1 < len(mixed)) for k, (tag, u) in enumerate(mixed)])
+        last_tag, last = mixed.pop()
+        own = [t for t in mixed if t[0] == last_tag]    # behind the turns before it the last one may have its voice given
+        given = own[:int(rng.integers(1, 3))] if rng.random() < MATCHED else []
+        mixed = [t for t in mixed if not any(t is g for g in given)]
+        out.append([Segment(tag, [u], heard=heard) for tag, u in mixed] +
+                   [Segment(last_tag, [u for _, u in given] + [last], heard=len(given) if heard else 0)])
         at += 1 + two
     return out
 

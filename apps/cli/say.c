@@ -370,12 +370,23 @@ static marvis_status nothing_said(say_job *job, marvis_error *err) {
                         : "the model ended before it had said anything; try another --seed");
 }
 
+typedef struct text_place {
+    char words[60];
+} text_place;
+
+/* Where the piece under way begins: the text before it is whole in the output. */
+static text_place whole_until(const say_job *job) {
+    uint64_t begin = job->result.info.begin + job->text.mark;
+    text_place place = {""};
+    if (begin > 0)
+        snprintf(place.words, sizeof place.words, ", the text up to byte %" PRIu64, begin);
+    return place;
+}
+
 /* The speech has failed in its middle, for one because the disk is full. Its file is completed with
  * what there is, so that hours of work are not lost; with --resume that is kept anyway. */
 static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error *err) {
     marvis_error cause = *err, ignored;
-    uint64_t begin = job->result.info.begin + job->text.mark; /* of the piece under way */
-    char where[60] = "";
     audio_kept kept;
     if (job->player.is_finished)
         return app_fail(err, failed, "%.700s; %.200s is complete", cause.message,
@@ -389,11 +400,11 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
         audio_writer_keep(job->audio, LEAST_KEPT_S, cli_is_cancelled, &kept, &ignored);
     cli_defer_signals(false);
     if (status != MARVIS_OK) return failed;
-    if (begin > 0) snprintf(where, sizeof where, ", the text up to byte %" PRIu64, begin);
     return app_fail(
         err, failed,
         "%.600s; %.200s holds %sthe first %.1f s%s; a call with --resume goes on by itself",
-        cause.message, job->result.output, kept.is_counted ? "" : "at least ", kept.seconds, where);
+        cause.message, job->result.output, kept.is_counted ? "" : "at least ", kept.seconds,
+        whole_until(job).words);
 }
 
 static marvis_status speak(say_job *job, marvis_error *err) {
@@ -443,8 +454,9 @@ static void tell_cancelled(const say_job *job) {
     else if (job->resume.path)
         cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
     else
-        cli_complain("cancelled after %.1f s; %s holds what was spoken", r->seconds,
-                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
+        cli_complain("cancelled after %.1f s; %s holds what was spoken%s", r->seconds,
+                     strcmp(r->output, "-") == 0 ? "standard output" : r->output,
+                     whole_until(job).words);
 }
 
 static int say(say_job *job) {

@@ -238,6 +238,25 @@ interrupt() { # SIGNAL
 interrupt INT
 interrupt TERM
 
+# In the second line: the message says where the text goes on.
+mkfifo lines
+"$tool" interruptible "$marvis" say --model "$m" --retries 0 --chunk-frames 1 -o cut.wav - < lines \
+    2> "$temp/err" &
+pid=$!
+exec 3> lines
+printf 'One line of words.\nAnd another.\n' >&3
+while kill -0 $pid 2> /dev/null; do
+    for part in .marvis-*.part; do
+        [ -s "$part" ] && [ "$(size "$part")" -gt 30000 ] && break 2
+    done
+done
+kill -s INT $pid 2> /dev/null
+wait $pid
+exec 3>&-
+is 'INT in the second line: message' 1 \
+    "$(grep -cE '^marvis: cancelled after .*cut.wav holds what was spoken, the text up to byte (19|32)$' "$temp/err")"
+rm lines
+
 # The same while the program waits for somebody to read the pipe, which is full.
 mkfifo held
 interrupt_pipe() { # SIGNAL

@@ -107,7 +107,7 @@ arm64:
 # of the source, words. All of them run, so that one call shows all that is wrong.
 check: all
 	@status=0; \
-	for check in "symbols.sh $(BUILD)" banned.sh "header.sh $(BUILD)" format.sh words.sh; do \
+	for check in "symbols.sh $(BUILD)" banned.sh "header.sh $(BUILD)" format.sh words.sh breaks.sh; do \
 	  tools/check-$$check || status=1; \
 	done; \
 	exit $$status

@@ -2,6 +2,7 @@
 built-in voice then says with evaluate.py. Prints the table of docs/THE-LIST.md.
 
     the_list.py --out DIR [--count 24] [--prompts 24] [--points eos,mask]          (about half an hour)
+    the_list.py --check                                 only whether every break still fits the sources
 
 A break is a change of the source (pattern, replacement) or options of `marvis say`; a pattern that no longer fits ends
 the run. Runs on one core; DIR keeps copy, build and audio, and what is there is not made again.
@@ -16,7 +17,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MARVIS = "--temperature 0.9 --depth-temperature 0.9 "
-SESSION, PROMPT, CSM, LLAMA = (f"src/{x}.c" for x in ("engine/session", "engine/session_prompt", "model/csm", "model/llama"))
+SESSION, PROMPT, CSM, LLAMA = (f"src/{x}.c" for x in ("engine/session_step", "engine/session_prompt", "model/csm", "model/llama"))
 
 # name, what is broken, file and (pattern, replacement) or None, options of say, what is judged
 BREAKS = [
@@ -40,9 +41,10 @@ BREAKS = [
      ("src/engine/model.c", r"(int mv_model_n_codes\([^\n]*\n)", r"\1    if (model->has_csm) return model->csm.config.audio_vocab;\n"),
      MARVIS + "--top-k 0", "engine"),
     ("KV cache", "every step runs the whole past again",
-     (SESSION, r"mv_csm_step\(csm, &stream[^;]*;\n( *)mv_session_note_frame\(s\);",
-      r"mv_session_note_frame(s);\n\1mv_csm_stream_rewind(stream, 0);\n"
-      r"\1mv_csm_prefill(csm, stream, &s->scratch, exec, s->cached.frames, s->cached.mask, s->cached.n, 1, s->hidden);"),
+     (SESSION, r"mv_csm_step\(&model->csm[^;]*;",
+      r"{\n        marvis_session *s = sessions[0];\n        mv_csm_stream_rewind(&s->stream, 0);\n"
+      r"        mv_csm_prefill(&model->csm, &s->stream, b->scratch, &model->engine->exec, s->cached.frames,\n"
+      r"                       s->cached.mask, s->cached.n, 1, b->hidden);\n    }"),
      "", "engine"),
     ("positions", "every position of the backbone is turned as the first",
      (LLAMA, r"(config->n_heads, )row->position\)", r"\1row->position % 1)",
@@ -83,6 +85,13 @@ def applied(text, changes, name):
     return text
 
 
+def check():
+    for point, what, change, _, _ in BREAKS:
+        if change:
+            applied((ROOT / change[0]).read_text(), change[1:], f"{point}, {what}")
+    print(f"the_list.py: {len(BREAKS)} breaks, all fit")
+
+
 def judge(args, out, options, source):
     evaluate = [sys.executable, ROOT / "tools" / "evaluate" / "evaluate.py", "--out", out, "--model", args.model, "--marvis",
                 args.out / "build" / "marvis", "--sets", "domain", "--sources", source, "--count", args.count, "--prompts",
@@ -104,12 +113,17 @@ def row(point, what, result, failure):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models" / "builtin")
     parser.add_argument("--count", type=int, default=24, help="sentences for each break")
     parser.add_argument("--prompts", type=int, default=24, help="voice prompts for each break")
     parser.add_argument("--points", type=lambda text: text.split(","), help="only these points")
     args = parser.parse_args()
+    if args.check:
+        return check()
+    if not args.out:
+        parser.error("--out is missing")
     args.out = args.out.resolve()
     tree = args.out / "tree"
     copy_tree(tree)

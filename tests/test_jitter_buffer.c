@@ -110,6 +110,7 @@ static void sound_fades_around_a_gap(void **state) {
     float pcm[16000], out[16000];
     for (size_t i = 0; i < 16000; i++)
         pcm[i] = 0.5f;
+    jitter_buffer_announce(b, 16000.0 / RATE, 0.1);
     assert_int_equal(jitter_buffer_put(b, pcm, 16000), 16000); /* 0.64 s and more: begins */
     jitter_buffer_take(b, out, 15900);
     assert_true(out[15899] == 0.5f);
@@ -240,9 +241,12 @@ static void a_pause_is_no_piece(void **state) {
     float pause[9600] = {0};
     jitter_buffer_end(b);
     assert_int_equal(jitter_buffer_put(b, pause, 9600), 9600);
+    assert_int_equal(jitter_buffer_put(b, pause, 9600), 9600);
+    assert_true(listen(b, 1) == 0); /* 0.8 s, but a pause alone does not begin */
+    assert_int_equal(jitter_buffer_held(b), 19200);
     put_frames(b, 1, 9); /* the first piece still: its time is that of its prompt, too */
     put_frames(b, 2, 0.01);
-    assert_true(listen(b, 1) == 0.24);
+    assert_true(listen(b, 2) == 0.24);
     for (int i = 0; i < 3; i++)
         put_frames(b, 6, 2);                                   /* slow: 2 s are to be held */
     assert_int_equal(jitter_buffer_put(b, pause, 9600), 9600); /* 1.84 s */

@@ -67,6 +67,11 @@ static marvis_status fill(text_stream *t, marvis_error *err) {
     bool first = t->n == 0;
     errno = 0;
     size_t n = fread(t->block + t->n, 1, BLOCK - t->n, t->file);
+    while (ferror(t->file) && errno == EAGAIN) { /* as who started us has opened it */
+        clearerr(t->file);
+        text_file_wait(fileno(t->file));
+        n += fread(t->block + t->n + n, 1, BLOCK - t->n - n, t->file);
+    }
     if (ferror(t->file))
         return app_fail(err, MARVIS_ERR_IO, "%s: cannot be read: %s", t->name, strerror(errno));
     marvis_status status =

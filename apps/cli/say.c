@@ -312,6 +312,11 @@ static marvis_status feed(say_job *job, marvis_error *err) {
         status = job->sink.rest(job->sink.ctx, err);
     if (status == MARVIS_OK) status = say_text_next(&job->text, &bytes, &n, err);
     if (status != MARVIS_OK) return status;
+    if (job->text.warning[0] && !cli_given(job->call, CLI_QUIET)) {
+        progress_clear(&job->progress);
+        cli_complain("warning: %s", job->text.warning);
+    }
+    job->text.warning[0] = '\0';
     if (n > 0) return marvis_speech_push_text(job->speech, bytes, n, err);
     if (job->text.ended) marvis_speech_end(job->speech);
     return MARVIS_OK;
@@ -370,6 +375,10 @@ static marvis_status nothing_said(say_job *job, marvis_error *err) {
                         : "the model ended before it had said anything; try another --seed");
 }
 
+static const char *name_of_output(const say_result *r) {
+    return strcmp(r->output, "-") == 0 ? "standard output" : r->output;
+}
+
 typedef struct text_place {
     char words[60];
 } text_place;
@@ -390,7 +399,7 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
     audio_kept kept;
     if (job->player.is_finished)
         return app_fail(err, failed, "%.700s; %.200s is complete", cause.message,
-                        job->result.output);
+                        name_of_output(&job->result));
     if (job->resume.path && job->resume.saved_pieces > 0)
         return app_fail(err, failed, "%.700s; %s keeps what was spoken, and the same call goes on",
                         cause.message, job->resume.partial);
@@ -403,8 +412,8 @@ static marvis_status keep_rest(say_job *job, marvis_status failed, marvis_error 
     return app_fail(
         err, failed,
         "%.600s; %.200s holds %sthe first %.1f s%s; a call with --resume goes on by itself",
-        cause.message, job->result.output, kept.is_counted ? "" : "at least ", kept.seconds,
-        whole_until(job).words);
+        cause.message, name_of_output(&job->result), kept.is_counted ? "" : "at least ",
+        kept.seconds, whole_until(job).words);
 }
 
 static marvis_status speak(say_job *job, marvis_error *err) {
@@ -440,12 +449,13 @@ static bool is_cancelled(const say_result *r) {
 
 static void tell_cancelled(const say_job *job) {
     const say_result *r = &job->result;
+    const char *output = name_of_output(r);
     if (job->player.is_finished && r->stop != MARVIS_STOP_CANCELLED)
         cli_complain("cancelled after %.1f s were heard; %s is complete", r->played.played_s,
-                     r->output);
+                     output);
     else if (audio_writer_is_cut(job->audio))
         cli_complain("cancelled after %.1f s, of which %s was not read to the end", r->seconds,
-                     strcmp(r->output, "-") == 0 ? "standard output" : r->output);
+                     output);
     else if (r->plays && !cli_text(job->call, CLI_OUTPUT))
         cli_complain("cancelled after %.1f s", r->played.played_s);
     else if (job->resume.path && job->resume.saved_pieces == 0)
@@ -454,8 +464,7 @@ static void tell_cancelled(const say_job *job) {
     else if (job->resume.path)
         cli_complain("cancelled after %.1f s; the same call goes on from there", r->seconds);
     else
-        cli_complain("cancelled after %.1f s; %s holds what was spoken%s", r->seconds,
-                     strcmp(r->output, "-") == 0 ? "standard output" : r->output,
+        cli_complain("cancelled after %.1f s; %s holds what was spoken%s", r->seconds, output,
                      whole_until(job).words);
 }
 
@@ -473,7 +482,12 @@ static int say(say_job *job) {
         return cli_fail(&err, true);
     progress_init(&job->progress, !quiet);
     if (start_speech(job, &err) != MARVIS_OK) return cli_fail(&err, true);
-    if (speak(job, &err) != MARVIS_OK) return cli_fail(&err, job->text.failed);
+    if (speak(job, &err) != MARVIS_OK) {
+        marvis_error ignored; /* the card has gone; the file is complete, and so are they */
+        if (job->player.is_finished && job->stats.fd >= 0)
+            (void)!say_write_stats(r, &job->stats, &ignored);
+        return cli_fail(&err, job->text.failed);
+    }
     if (!quiet) {
         say_print_warning(r);
         say_print_summary(r);

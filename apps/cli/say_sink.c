@@ -58,7 +58,10 @@ static marvis_status player_rest(void *ctx, marvis_error *err) {
 static marvis_status player_finish(void *ctx, marvis_error *err) {
     say_player *p = ctx;
     marvis_error of_card;
-    marvis_status heard = playback_rest(p->playback, &of_card), status = MARVIS_OK;
+    marvis_status status = MARVIS_OK;
+    cli_defer_signals(true); /* a full buffer is waited for, and the file is not finished yet */
+    marvis_status heard = playback_rest(p->playback, &of_card);
+    cli_defer_signals(false);
     if (p->also.finish) status = p->also.finish(p->also.ctx, err);
     if (status != MARVIS_OK) return status;
     p->is_finished = p->also.finish != NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,13 +19,6 @@ static marvis_status cannot_read(say_text *t, int error, marvis_error *err) {
                     "%s: cannot be read: %s", t->name, strerror(error));
 }
 
-/* What arrives while it is spoken is not refused: what is no text is left out of it. */
-static void warn_of_no_text(say_text *t, const char *bytes, size_t n) {
-    marvis_error what;
-    if (text_check_part(&t->check, t->name, bytes, n, t->ended, &what) != MARVIS_OK)
-        cli_complain("warning: %s; what is wrong is left out", what.message);
-}
-
 /* One read; *n 0 at the end, after a signal, and where nothing came after all. */
 static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, marvis_error *err) {
     *n = 0;
@@ -35,7 +29,11 @@ static marvis_status read_some(say_text *t, char *to, size_t size, size_t *n, ma
     if (got < 0) return cannot_read(t, errno, err);
     t->ended = got == 0;
     *n = (size_t)got;
-    if (!t->is_whole) warn_of_no_text(t, to, *n);
+    /* What arrives while it is spoken is not refused. */
+    marvis_error what;
+    if (!t->is_whole && text_check_part(&t->check, t->name, to, *n, t->ended, &what) != MARVIS_OK)
+        snprintf(t->warning, sizeof t->warning, "%.120s%s", what.message,
+                 t->verbatim ? "" : "; what is wrong is left out");
     return MARVIS_OK;
 }
 
@@ -79,14 +77,13 @@ static marvis_status read_head(say_text *t, bool normalize, marvis_error *err) {
     return MARVIS_OK;
 }
 
-/* Calls `look` with every part of a file. */
-static marvis_status read_all(say_text *t, marvis_error *err,
+/* Calls `look` with every part of a file from `at` on. */
+static marvis_status read_all(say_text *t, off_t at, marvis_error *err,
                               marvis_status (*look)(say_text *t, void *to, const char *bytes,
                                                     size_t n, marvis_error *err),
                               void *to) {
     char *buffer = malloc(SAY_TEXT_BLOCK);
     marvis_status status = MARVIS_OK;
-    off_t at = 0;
     ssize_t n = 0;
     if (!buffer) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
     while (status == MARVIS_OK &&
@@ -109,7 +106,8 @@ static marvis_status check_part(say_text *t, void *unused, const char *bytes, si
 /* Of a file that is there as a whole: the text is not begun with if it is none. */
 static marvis_status check_file(say_text *t, marvis_error *err) {
     t->is_whole = true;
-    marvis_status status = read_all(t, err, check_part, NULL);
+    off_t begin = lseek(t->fd, 0, SEEK_CUR); /* of standard input some may have been read */
+    marvis_status status = read_all(t, begin < 0 ? 0 : begin, err, check_part, NULL);
     return status == MARVIS_OK ? text_check_part(&t->check, t->name, "", 0, true, err) : status;
 }
 
@@ -204,7 +202,7 @@ marvis_status say_text_hash(say_text *t, uint64_t *hash, marvis_error *err) {
         *hash = add_to_hash(*hash, t->argument, strlen(t->argument));
         return MARVIS_OK;
     }
-    return read_all(t, err, hash_part, hash);
+    return read_all(t, 0, err, hash_part, hash);
 }
 
 void say_text_close(say_text *t) {

@@ -27,6 +27,7 @@ typedef struct say_text {
     size_t at, n;
     bool ended, failed;
     text_check check;
+    char warning[200];    /* once, of what came: it is no text; "" where it is */
     const char *argument; /* what is left of it */
 } say_text;
 

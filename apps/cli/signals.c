@@ -15,6 +15,8 @@
 static marvis_session *volatile running;
 static volatile sig_atomic_t cancelled;
 static volatile sig_atomic_t deferred;
+/* The sound card's library has threads that would take a signal from the one that waits. */
+static pthread_t main_thread;
 /* Gets a byte when a signal has cancelled something, which ends waits that begin after it, too. */
 static int wake[2] = {-1, -1};
 
@@ -28,7 +30,10 @@ static void cancel(void) {
 static void on_signal(int number) {
     static const char message[] = "marvis: interrupted\n";
     marvis_session *session = running;
-    (void)number;
+    if (!pthread_equal(pthread_self(), main_thread)) {
+        pthread_kill(main_thread, number);
+        return;
+    }
     if (deferred) {
         cancel();
         return;
@@ -59,6 +64,7 @@ static void make_wake(void) {
 }
 
 void cli_catch_signals(void) {
+    main_thread = pthread_self();
     make_wake();
     struct sigaction action = {.sa_handler = on_signal};
     struct sigaction ignore = {.sa_handler = SIG_IGN};

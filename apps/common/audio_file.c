@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -109,7 +110,8 @@ marvis_status audio_writer_open(const char *path, audio_format format, audio_wri
 }
 
 void audio_writer_set_wait(audio_writer *w, bool (*wait)(int fd)) {
-    if (!w->file.temp) w->file.wait = wait;
+    struct stat st;
+    if (fstat(w->file.fd, &st) == 0 && !S_ISREG(st.st_mode)) w->file.wait = wait;
 }
 
 bool audio_writer_is_cut(const audio_writer *w) { return w && w->file.is_cut; }

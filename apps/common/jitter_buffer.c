@@ -102,7 +102,9 @@ size_t jitter_buffer_put(jitter_buffer *b, const float *pcm, size_t n) {
     atomic_store(&b->n_put, put + count);
     double held_s = (double)jitter_buffer_held(b) / s->sample_rate;
     bool is_full = count < n;
-    if (is_full || jitter_may_begin(held_s, b->last_s, b->speed, s->piece_s, s->slow_s))
+    /* A pause before the first piece is no reason to begin: it would be over before that comes. */
+    if (is_full ||
+        (!b->is_first && jitter_may_begin(held_s, b->last_s, b->speed, s->piece_s, s->slow_s)))
         atomic_store(&b->play, put + count);
     return count;
 }
@@ -120,11 +122,14 @@ bool jitter_buffer_is_done(const jitter_buffer *b) {
 
 void jitter_buffer_report(const jitter_buffer *b, jitter_report *report) {
     double rate = b->settings.sample_rate;
+    /* what is over first: what becomes over meanwhile is then left out, not counted twice */
+    size_t gap = atomic_load(&b->n_gap);
+    int n_gaps = atomic_load(&b->n_gaps);
     size_t quiet = atomic_load(&b->n_quiet), taken = atomic_load(&b->n_taken);
     if (taken == atomic_load(&b->end)) quiet = 0;
     *report = (jitter_report){.played_s = (double)taken / rate,
-                              .gap_s = (double)(atomic_load(&b->n_gap) + quiet) / rate,
-                              .n_gaps = atomic_load(&b->n_gaps) + (quiet > 0)};
+                              .gap_s = (double)(gap + quiet) / rate,
+                              .n_gaps = n_gaps + (quiet > 0)};
 }
 
 /* ---- the sound card's side ------------------------------------------------------------------ */

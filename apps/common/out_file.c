@@ -208,10 +208,12 @@ static size_t most_at_once(const out_file *file, size_t n) {
     return file->wait && n > _POSIX_PIPE_BUF ? _POSIX_PIPE_BUF : n;
 }
 
+enum { ASK_AGAIN_MS = 10 };
+
 /* For a pipe that who started us has opened so that it never holds up a write. */
 static void wait_writable(const out_file *file) {
     struct pollfd out = {.fd = file->fd, .events = POLLOUT};
-    if (!file->wait) (void)poll(&out, 1, -1);
+    (void)poll(&out, 1, file->wait ? ASK_AGAIN_MS : -1);
 }
 
 marvis_status out_file_write(out_file *file, const void *data, size_t n, marvis_error *err) {

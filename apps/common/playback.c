@@ -41,8 +41,6 @@ void playback_close(playback **p) { *p = NULL; }
 #include <ctype.h>
 #include <fcntl.h>
 #include <portaudio.h>
-#include <pthread.h>
-#include <signal.h>
 #include <soxr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,9 +183,6 @@ marvis_status playback_open(const playback_settings *settings, playback **out, m
     playback *p = calloc(1, sizeof *p);
     if (!p) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory for playback");
     p->settings = *settings;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the card's threads take no signals */
     int kept = hush_stderr();
     PaError error = Pa_Initialize();
     p->initialised = error == paNoError;
@@ -196,7 +191,6 @@ marvis_status playback_open(const playback_settings *settings, playback **out, m
                        : app_fail(err, MARVIS_ERR_IO, "no sound: %s", Pa_GetErrorText(error));
     if (status == MARVIS_OK) status = start(p, card, err);
     restore_stderr(kept);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != MARVIS_OK) {
         playback_close(&p);
         return status;

@@ -10,6 +10,11 @@
 
 #include "common/error.h"
 
+void text_file_wait(int fd) {
+    struct pollfd in = {.fd = fd, .events = POLLIN};
+    (void)poll(&in, 1, -1);
+}
+
 /* Reads to the end, at most `size` bytes; -1 with errno on failure. */
 static ssize_t read_all(int fd, char *to, size_t size) {
     size_t n = 0;
@@ -17,8 +22,7 @@ static ssize_t read_all(int fd, char *to, size_t size) {
         ssize_t got = read(fd, to + n, size - n);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) {
-            struct pollfd in = {.fd = fd, .events = POLLIN};
-            (void)poll(&in, 1, -1);
+            text_file_wait(fd);
             continue;
         }
         if (got < 0) return -1;

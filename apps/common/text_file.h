@@ -16,6 +16,9 @@ enum { TEXT_FILE_MAX_BYTES = 1 << 20 };
 MARVIS_CHECK marvis_status text_file_read(const char *path, char **text, size_t *len_bytes,
                                           marvis_error *err);
 
+/* Waits until there is something to read, or its end, where a read would not wait by itself. */
+void text_file_wait(int fd);
+
 /* True if nothing in the text could be spoken: no byte but white space. */
 bool text_is_blank(const char *text, size_t len_bytes);
 

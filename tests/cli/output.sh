@@ -198,6 +198,15 @@ printf 'a\000b\377c, and on.\n' > odd.txt
 cat odd.txt | "$marvis" say --model "$m" -o x.wav --stats stats.json - 2> "$temp/err"
 is 'a pipe: what is no text is left out, with a warning' 1 "$(grep -c 'warning: standard input: line 1 holds a NUL' "$temp/err")"
 is 'a pipe: what is no text is left out: spoken' 5 "$(stat_of n_frames)"
+cat odd.txt | "$marvis" say --model "$m" -q -o x.wav - 2> "$temp/err"
+is 'a pipe: quiet, no warning' '' "$(cat "$temp/err")"
+# A file that somebody has begun to read: its head is none of our text.
+{ printf 'caf\351\n' && echo 'and on.'; } > odd.txt
+{
+    read -r _
+    "$marvis" say --model "$m" -q -o x.wav --stats stats.json - 2> "$temp/err"
+} < odd.txt
+is 'a file from its middle on' 'and on.' "$(stat_of text)"
 
 # ---- the end of the speech ----------------------------------------------------------------------
 run "$marvis" say --model "$endless" --greedy -o cap.wav --max-seconds 1 --stats stats.json hi
@@ -291,6 +300,8 @@ rm held
 "$marvis" say --model "$endless" --greedy --no-guard --max-seconds 10 -q -o - hi |
     cat > soon.wav
 same 'pipes that do not block: the same' late.wav soon.wav
+is 'a text that comes late, to be written out' 'At ten thirty' \
+    "$({ sleep 0.1; printf 'At 10'; sleep 0.1; printf ':30'; } | "$tool" nonblocking "$marvis" normalize -)"
 is 'a text that comes late' '[256, 91, 48, 93, 104, 105, 257]' \
     "$({ sleep 0.1; printf hi; } | "$tool" nonblocking "$marvis" tokenize "$m" -)"
 rm -f late.wav soon.wav

@@ -14,16 +14,20 @@
 MV_TIER_DECLARE(avx512_simde);
 MV_PACKED_DECLARE(vnni_simde);
 MV_PACKED_DECLARE(amx_emulated);
+MV_PACKED_DECLARE(avx_vnni_emulated);
 static const mv_kernels simde_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512_simde, vnni_simde);
+static const mv_kernels avx_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx_vnni_emulated);
 static const mv_kernels emulated_table = MV_TIER_TABLE(MV_TIER_AMX, avx512_simde, amx_emulated);
 #endif
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+static const mv_kernels no_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx2);
+#elif defined(__aarch64__)
 static const mv_kernels no_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
 #endif
 
 size_t test_tiers(const test_tier **tiers) {
     static const size_t n_lanes[MV_N_TIERS] = {1, 8, 16, 16, 4};
-    static test_tier found[MV_N_TIERS + 3];
+    static test_tier found[MV_N_TIERS + 4];
     size_t n = 0;
     for (int i = 0; i < MV_N_TIERS; i++) {
         const mv_kernels *kernels = mv_kernels_get((mv_tier)i);
@@ -32,10 +36,14 @@ size_t test_tiers(const test_tier **tiers) {
 #if MV_TEST_SIMDE
     if (mv_tier_available(MV_TIER_AVX2)) { /* that is what they are compiled for */
         found[n++] = (test_tier){"avx512-simde", &simde_table, 16};
+        found[n++] = (test_tier){"avx-vnni-emulated", &avx_vnni_table, 8};
         found[n++] = (test_tier){"amx-emulated", &emulated_table, 16};
     }
 #endif
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+    if (mv_cpu_has_int8_dot(MV_TIER_AVX2))
+        found[n++] = (test_tier){"avx2 without AVX-VNNI", &no_vnni_table, 8};
+#elif defined(__aarch64__)
     found[n++] = (test_tier){"neon without dot products", &no_dot_table, 4};
 #endif
     *tiers = found;

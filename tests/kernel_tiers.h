@@ -12,8 +12,9 @@ typedef struct test_tier {
 } test_tier;
 
 /* Scalar first; then the machine's own; then, where SIMDe was found, "avx512-simde", the avx512
- * tier's source without AVX-512 instructions, and "amx-emulated", likewise, with tiles in plain C
- * (tests/amx_emulation.h); on arm64 the neon tier without dot products. */
+ * tier's source without AVX-512 instructions, "avx-vnni-emulated" and "amx-emulated", likewise,
+ * with dot products and tiles in plain C (tests/avx_vnni_emulation.h, amx_emulation.h); where the
+ * CPU adds dot products to avx2 or neon, the tier without them. */
 size_t test_tiers(const test_tier **tiers);
 
 /* n_bytes that end right at a PROT_NONE page (and begin at any address); free with test_guard_free.

@@ -1,4 +1,5 @@
-/* test_cpu.c - base/cpu_quota.c on made-up control groups of both versions. */
+/* test_cpu.c - base/cpu_quota.c on made-up control groups of both versions; base/cpu.c beside what
+ * Linux says of the CPU. */
 #include "format_fixture.h"
 
 #include "base/cpu.h"
@@ -101,6 +102,50 @@ static void what_cannot_be_read_is_no_quota(void **state) {
     assert_in_range(mv_n_cores(), 1, 4096);
 }
 
+#if defined(__x86_64__) && defined(__linux__)
+
+/* Whether every word of `wanted` is a flag of the first CPU in /proc/cpuinfo. */
+static bool flags_have(const char *flags, const char *wanted) {
+    char name[32];
+    for (int n; sscanf(wanted, " %31s%n", name, &n) == 1; wanted += n) {
+        char padded[40];
+        snprintf(padded, sizeof padded, " %s ", name);
+        if (!strstr(flags, padded)) return false;
+    }
+    return true;
+}
+
+/* Linux looks at CPUID on its own, and leaves out what it does not save the registers of. */
+static void linux_finds_the_same_instructions(void **state) {
+    (void)state;
+    static char line[1 << 14];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f))
+        found = strncmp(line, "flags", 5) == 0;
+    if (f) fclose(f);
+    char *end = found ? strchr(line, '\n') : NULL;
+    if (!end) {
+        skip();
+        return;
+    }
+    *end = ' ';
+    const char *const avx2 = "avx avx2 fma f16c";
+    const char *const avx512 = "avx512f avx512dq avx512bw avx512vl";
+    bool has_512 = flags_have(line, avx2) && flags_have(line, avx512);
+    assert_int_equal(mv_tier_available(MV_TIER_AVX2), flags_have(line, avx2));
+    assert_int_equal(mv_tier_available(MV_TIER_AVX512), has_512);
+    assert_int_equal(mv_cpu_has_int8_dot(MV_TIER_AVX2),
+                     flags_have(line, avx2) && flags_have(line, "avx_vnni"));
+    assert_int_equal(mv_cpu_has_int8_dot(MV_TIER_AVX512),
+                     has_512 && flags_have(line, "avx512_vnni"));
+    if (mv_tier_available(MV_TIER_AMX)) /* which may also not be granted */
+        assert_true(flags_have(line, "amx_tile amx_int8"));
+    assert_false(mv_cpu_has_int8_dot(MV_TIER_SCALAR));
+}
+
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version_2_rounds_up),
@@ -108,6 +153,9 @@ int main(void) {
         cmocka_unit_test(a_group_that_is_not_mounted_is_the_mount),
         cmocka_unit_test(version_1_has_a_folder_for_the_controller),
         cmocka_unit_test(what_cannot_be_read_is_no_quota),
+#if defined(__x86_64__) && defined(__linux__)
+        cmocka_unit_test(linux_finds_the_same_instructions),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,8 +35,9 @@ typedef struct dialogue_result {
     int n_threads;
     bool plays; /* on the sound card */
     jitter_report played;
-    bool is_kept;      /* a turn failed, and the output holds what was spoken before */
-    const char *error; /* why it failed, or NULL */
+    bool could_be_smaller; /* the model (model_facts.h) */
+    bool is_kept;          /* a turn failed, and the output holds what was spoken before */
+    const char *error;     /* why it failed, or NULL */
 } dialogue_result;
 
 typedef struct dialogue_job {

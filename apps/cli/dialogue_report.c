@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/json_text.h"
+#include "cli/say_advice.h"
 #include "cli/say_json.h"
 #include "cli/support.h"
 #include "common/error.h"
@@ -44,10 +45,11 @@ void dialogue_print_summary(const dialogue_result *r) {
     fprintf(stderr, "%zu turns, %.1f s of speech in %.1f s (real-time factor %.2f), seed %llu\n",
             r->n_said, r->seconds, r->wall_s, r->seconds > 0 ? r->wall_s / r->seconds : 0.0,
             (unsigned long long)r->settings.seed);
+    fputs(say_advice_when_slow(r->wall_s, r->seconds, r->could_be_smaller), stderr);
 }
 
 void dialogue_print_warnings(const dialogue_result *r) {
-    say_warn_of_gaps(&r->played);
+    say_warn_of_gaps(&r->played, r->could_be_smaller);
     for (size_t i = 0; i < r->n_said; i++) {
         const dialogue_said *said = &r->said[i];
         const char *what = NULL;

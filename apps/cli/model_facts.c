@@ -16,6 +16,10 @@ marvis_status model_facts_read(model_facts *facts, const marvis_model *model, ma
     json_t *root = json_loads(text, 0, NULL), *of_model = json_object_get(root, "model");
     facts->speakers = json_incref(json_object_get(of_model, "speakers"));
     facts->languages = json_incref(json_object_get(of_model, "languages"));
+    json_t *classes = json_object_get(of_model, "classes");
+    const char *computed =
+        json_string_value(json_object_get(json_object_get(classes, "depth.ffn"), "computed"));
+    facts->could_be_smaller = computed && (strstr(computed, "f32") || strstr(computed, "f16"));
     marvis_free(text);
     if (!root) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
     json_decref(root);

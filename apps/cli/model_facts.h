@@ -12,6 +12,7 @@
 
 typedef struct model_facts {
     json_t *speakers, *languages; /* owned arrays, empty where nothing is declared */
+    bool could_be_smaller; /* most of its weights are in 16 or 32 bits: --weights mix is faster */
 } model_facts;
 
 /* model_facts_free in any case. ERR_MEMORY. */

@@ -236,6 +236,7 @@ static marvis_status start_speech(say_job *job, marvis_error *err) {
     int64_t max_frames;
     marvis_status status = choose_settings(job, &max_frames, err);
     if (status == MARVIS_OK) status = model_facts_read(&job->facts, model, err);
+    r->could_be_smaller = job->facts.could_be_smaller;
     if (status == MARVIS_OK)
         status = model_facts_speaker(&job->facts, job->call, &r->settings.speaker, err);
     if (status == MARVIS_OK)

@@ -32,6 +32,7 @@ typedef struct say_result {
     double voice_load_s; /* spent on making it ready */
     bool plays;          /* on the sound card */
     jitter_report played;
+    bool could_be_smaller; /* the model (model_facts.h) */
 } say_result;
 
 /* The model's defaults, overridden by the options given. ERR_CALL: options that contradict each

@@ -6,6 +6,7 @@
 
 #include "cli/json_text.h"
 #include "cli/say.h"
+#include "cli/say_advice.h"
 #include "cli/say_json.h"
 #include "cli/support.h"
 #include "common/error.h"
@@ -84,18 +85,23 @@ void say_print_summary(const say_result *r) {
             "ended by %s, seed %llu\n",
             r->seconds, r->wall_s, r->seconds > 0 ? r->wall_s / r->seconds : 0.0,
             r->timing.first_pcm_s, marvis_stop_text(r->stop), (unsigned long long)r->settings.seed);
+    const marvis_session_timing *t = &r->timing;
+    fputs(say_advice_when_slow(t->prefill_s + t->backbone_s + t->depth_s + t->codec_s, r->seconds,
+                               r->could_be_smaller),
+          stderr);
 }
 
-void say_warn_of_gaps(const jitter_report *played) {
+void say_warn_of_gaps(const jitter_report *played, bool could_be_smaller) {
     if (played->n_gaps > 0)
         cli_complain("warning: the speech came more slowly than it plays: %d gap%s of %.1f s in "
-                     "all; fewer --codebooks cost less",
-                     played->n_gaps, played->n_gaps == 1 ? "" : "s", played->gap_s);
+                     "all; %s",
+                     played->n_gaps, played->n_gaps == 1 ? "" : "s", played->gap_s,
+                     say_advice_after_gaps(could_be_smaller));
 }
 
 void say_print_warning(const say_result *r) {
     const marvis_speech_info *info = &r->info;
-    say_warn_of_gaps(&r->played);
+    say_warn_of_gaps(&r->played, r->could_be_smaller);
     if (info->n_pieces > 1 && info->n_runaway + info->n_cap + info->n_early > 0)
         cli_complain("warning: of %lld pieces of the text, %lld did not end by themselves and %lld "
                      "ended far too early; try another --seed",

@@ -55,7 +55,12 @@ enum {
     XCR0_TILES = 0x60000 /* their configuration, their data */
 };
 #define LEAF7_AVX512VL (1u << 31)
-enum { LEAF7_C_VNNI = 1 << 11, LEAF7_D_AMX_TILE = 1 << 24, LEAF7_D_AMX_INT8 = 1 << 25 };
+enum {
+    LEAF7_C_VNNI = 1 << 11,
+    LEAF7_D_AMX_TILE = 1 << 24,
+    LEAF7_D_AMX_INT8 = 1 << 25,
+    LEAF7_1_A_AVX_VNNI = 1 << 4 /* of subleaf 1 */
+};
 
 static uint64_t read_xcr0(void) {
     uint32_t low, high;
@@ -90,7 +95,7 @@ static bool may_use_tiles(void) {
 
 static bool amx_available(void) {
     uint32_t a, b, c, d;
-    return mv_cpu_has_int8_dot() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+    return mv_cpu_has_int8_dot(MV_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
            has_all(d, LEAF7_D_AMX_TILE | LEAF7_D_AMX_INT8) &&
            (read_xcr0() & XCR0_TILES) == XCR0_TILES && may_use_tiles();
 }
@@ -111,17 +116,22 @@ bool mv_tier_available(mv_tier tier) {
     }
 }
 
-bool mv_cpu_has_int8_dot(void) {
+bool mv_cpu_has_int8_dot(mv_tier tier) {
+    if (!mv_tier_available(tier)) return false;
 #if defined(__x86_64__)
     uint32_t a, b, c, d;
-    return x86_tier_available(MV_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
-           has_all(c, LEAF7_C_VNNI);
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    if (tier == MV_TIER_AVX512) return has_all(c, LEAF7_C_VNNI);
+    /* leaf 7 says how many subleaves it has */
+    return tier == MV_TIER_AVX2 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+           has_all(a, LEAF7_1_A_AVX_VNNI);
 #elif defined(__aarch64__) && defined(__linux__)
-    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    return tier == MV_TIER_NEON && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP);
 #elif defined(__aarch64__) && defined(__APPLE__)
     int has = 0;
     size_t len = sizeof has;
-    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &len, NULL, 0) == 0 && has;
+    return tier == MV_TIER_NEON &&
+           sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &len, NULL, 0) == 0 && has;
 #else
     return false;
 #endif

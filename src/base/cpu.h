@@ -25,8 +25,9 @@ bool mv_tier_from_name(const char *name, mv_tier *tier);
  * yes, that stays so, and signal frames of threads that use them are 8 KB larger. */
 bool mv_tier_available(mv_tier tier);
 
-/* Whether the CPU and its system have dot products of int8: AVX-512 VNNI, or arm64's. */
-bool mv_cpu_has_int8_dot(void);
+/* Whether the CPU and its system add dot products of int8 to an available tier: AVX-VNNI to avx2,
+ * AVX-512 VNNI to avx512, arm64's to neon. amx needs those of avx512. */
+bool mv_cpu_has_int8_dot(mv_tier tier);
 
 /* The best tier that is available and compiled in. Never amx, which no hardware has run so far: it
  * must be asked for by its name. */

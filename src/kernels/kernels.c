@@ -6,6 +6,9 @@
 static const mv_kernels scalar_table = MV_TIER_TABLE(MV_TIER_SCALAR, scalar, scalar);
 #if defined(__x86_64__)
 static const mv_kernels avx2_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx2);
+#if MV_HAVE_AVX_VNNI
+static const mv_kernels avx_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx_vnni);
+#endif
 static const mv_kernels avx512_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, avx2);
 static const mv_kernels vnni_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512, vnni);
 #if MV_HAVE_AMX
@@ -21,13 +24,17 @@ const mv_kernels *mv_kernels_get(mv_tier tier) {
     switch (tier) {
     case MV_TIER_SCALAR: return &scalar_table;
 #if defined(__x86_64__)
+#if MV_HAVE_AVX_VNNI
+    case MV_TIER_AVX2: return mv_cpu_has_int8_dot(tier) ? &avx_vnni_table : &avx2_table;
+#else
     case MV_TIER_AVX2: return &avx2_table;
-    case MV_TIER_AVX512: return mv_cpu_has_int8_dot() ? &vnni_table : &avx512_table;
+#endif
+    case MV_TIER_AVX512: return mv_cpu_has_int8_dot(tier) ? &vnni_table : &avx512_table;
 #if MV_HAVE_AMX
     case MV_TIER_AMX: return &amx_table;
 #endif
 #elif defined(__aarch64__)
-    case MV_TIER_NEON: return mv_cpu_has_int8_dot() ? &neon_dot_table : &neon_table;
+    case MV_TIER_NEON: return mv_cpu_has_int8_dot(tier) ? &neon_dot_table : &neon_table;
 #endif
     default: return NULL;
     }

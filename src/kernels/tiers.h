@@ -58,6 +58,7 @@ MV_PACKED_DECLARE(scalar);
 #if defined(__x86_64__)
 MV_TIER_DECLARE(avx2);
 MV_PACKED_DECLARE(avx2);
+MV_PACKED_DECLARE(avx_vnni); /* of avx2, where the CPU has it */
 MV_TIER_DECLARE(avx512);
 MV_PACKED_DECLARE(vnni); /* of avx512, where the CPU has it; else those of avx2 */
 MV_PACKED_DECLARE(amx);  /* of amx, which is avx512 otherwise */

@@ -30,6 +30,7 @@ typedef struct dialogue_result {
     marvis_voice_layout layout;
     double seconds; /* of output */
     double load_s, voices_s, wall_s;
+    double step_s;    /* of wall_s, in steps: without waiting for the sound card */
     size_t n_dropped; /* turns that the model's positions had no room for in the end */
     const char *cpu;
     int n_threads;

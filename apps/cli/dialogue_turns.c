@@ -106,6 +106,7 @@ static void show_progress(dialogue_job *job, const dialogue_said *said) {
     int64_t n_frames = said->n_frames;
     for (size_t i = 0; i < job->result.n_said; i++)
         n_frames += job->result.said[i].n_frames;
+    job->progress.step_s = job->result.step_s;
     progress_update(&job->progress, (int)n_frames, to_seconds(job, job->n_samples),
                     platform_seconds() - job->start_s, said->info.timing.first_pcm_s);
 }
@@ -140,7 +141,9 @@ static marvis_status step_all(dialogue_job *job, const dialogue_turn *turn, marv
     bool has_begun = false;
     for (;;) {
         marvis_chunk chunk;
+        double begun = platform_seconds();
         marvis_status status = marvis_speech_step(speech, &chunk, err);
+        job->result.step_s += platform_seconds() - begun;
         said->info.struct_size = sizeof said->info;
         marvis_speech_info_get(speech, &said->info);
         said->n_frames = said->info.n_frames;

@@ -299,6 +299,7 @@ static marvis_status note(say_job *job, double start, marvis_error *err) {
         job->progress.begun = job->progress.done;
         job->progress.begun_s = platform_seconds() - start;
     }
+    job->progress.step_s = r->step_s;
     progress_update(&job->progress, (int)r->n_frames, r->seconds, platform_seconds() - start,
                     r->timing.first_pcm_s);
     return status;
@@ -328,7 +329,9 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
     say_result *r = &job->result;
     for (;;) {
         marvis_chunk chunk;
+        double begun = platform_seconds();
         marvis_status status = marvis_speech_step(job->speech, &chunk, err);
+        r->step_s += platform_seconds() - begun;
         if (status == MARVIS_OK) status = note(job, start, err);
         if (status == MARVIS_OK) status = say_resume_save(&job->resume, job->speech, err);
         if (status != MARVIS_OK) return status;

@@ -24,6 +24,7 @@ typedef struct say_result {
     marvis_stop stop;
     double load_s;
     double wall_s; /* from the first step to the last sample written */
+    double step_s; /* of that, in steps: without waiting for text, a disk or the sound card */
     marvis_session_timing timing;
     const char *cpu;
     int n_threads;

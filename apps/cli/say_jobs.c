@@ -7,6 +7,7 @@
 
 #include "cli/support.h"
 #include "common/error.h"
+#include "common/platform.h"
 #include "common/text_file.h"
 
 enum { FADE_MS = 5 };
@@ -266,7 +267,9 @@ static marvis_status step(work *w, marvis_error *err) {
     size_t n = 0;
     for (size_t i = 0; i < w->n_queue; i++)
         if (w->queue[i].worker >= 0) together[n++] = w->sessions[w->queue[i].worker];
+    double begun = platform_seconds();
     marvis_status status = marvis_batch_step(w->batch, together, n, NULL, err);
+    w->jobs->result->step_s += platform_seconds() - begun;
     for (size_t i = 0; i < w->n_queue && status == MARVIS_OK; i++)
         status = poll(w, &w->queue[i], err);
     return status;

@@ -12,11 +12,12 @@ typedef struct progress {
     double done;    /* of all that is to be spoken, 0..1; 0: not known */
     double begun;   /* `done` when the clock was at begun_s, to tell how long the rest takes */
     double begun_s; /* of wall_s */
+    double step_s;  /* of work so far, without waiting for text or for the sound card */
 } progress;
 
 void progress_init(progress *p, bool enabled);
 
-/* Draws at most ten times a second. audio_s and wall_s: seconds of speech and of work so far. */
+/* Draws at most ten times a second. audio_s: seconds of speech so far; wall_s: since it began. */
 void progress_update(progress *p, int n_frames, double audio_s, double wall_s, double first_s);
 
 /* Draws what is being done and which share of it is. As often. */

@@ -33,6 +33,7 @@ is 'a number of its own' '# Anna: speaker 7' "$(sed -n 1p "$temp/out")"
 is 'the first free number for who has none' '# Bert: speaker 0' "$(sed -n 2p "$temp/out")"
 
 works 'a dialogue' dialogue play.txt --model "$m" --seed 1 -o a.wav --stats a.json
+is 'a dialogue: time in steps' 1 "$("$tool" json a.json step_s | awk '{print ($1 > 0)}')"
 is 'three turns of 0.4 s and two pauses of 0.25 s' 'wav 24000 1 40800' "$("$tool" audio a.wav)"
 is 'seconds' 1.7 "$("$tool" json a.json seconds)"
 is 'turns' 3 "$(grep -c '"stop": "eos"' a.json)"

@@ -11,6 +11,7 @@ j() { # FILE ARGUMENT...
 
 printf 'It was a bright cold day in April.\n\n\n***\n\nThe hall smelt of boiled cabbage.\n \t\nThe end.' > book.txt
 works 'three paragraphs' say --model "$models/m" -q -o a.wav --stats stats.json --retries 0 --jobs 2 -f book.txt
+is 'three paragraphs: the real-time factor' 1 "$(stat_of rtf | awk '{print ($1 > 0)}')"
 is 'three paragraphs: pieces' 3 "$(stat_of pieces.spoken)"
 is 'three paragraphs: frames' 15 "$(stat_of n_frames)"
 is 'three paragraphs: pauses between those that are spoken' "wav 24000 1 $((15 * 1920 + 2 * 9600))" \

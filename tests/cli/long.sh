@@ -52,6 +52,18 @@ is 'lines from a pipe' 0 $?
 is 'lines from a pipe: the first clause, its rest, the second line' 3 "$(stat_of pieces.spoken)"
 "$marvis" say --model "$m" -q -o direct.wav --retries 0 - < book.txt
 same 'lines from a file: the same' lines.wav direct.wav
+(
+    echo "$first"
+    for _ in $(seq 1000); do
+        [ -s heard.raw ] && break
+        sleep 0.01
+    done
+    sleep 1
+    echo "$second"
+) | "$marvis" say --model "$m" -q -o - --format raw --stats stats.json --retries 0 - > heard.raw
+is 'waiting for text is no work: real-time factor' 1 \
+    "$(stat_of wall_s | awk -v step="$(stat_of step_s)" -v rtf="$(stat_of rtf)" -v s="$(stat_of seconds)" \
+        '{d = step / s - rtf; print ($1 - step > 0.1 && step > 0 && d < 1e-6 && d > -1e-6)}')"
 
 # ---- interrupted --------------------------------------------------------------------------------
 for extension in wav flac raw; do

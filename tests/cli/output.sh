@@ -162,7 +162,7 @@ is 'statistics: seconds' 0.4 "$(stat_of seconds)"
 is 'statistics: stop' eos "$(stat_of stop)"
 is 'statistics: threads' 2 "$(stat_of threads)"
 is 'statistics: cpu' scalar "$(stat_of cpu)"
-for key in load_s first_audio_s wall_s rtf prefill_s backbone_s depth_s codec_s peak_rss_bytes; do
+for key in load_s first_audio_s wall_s step_s rtf prefill_s backbone_s depth_s codec_s peak_rss_bytes; do
     is "statistics: $key above 0" 1 "$(stat_of $key | awk '{print ($1 > 0)}')"
 done
 works 'statistics to standard output' say --model "$m" -o x.wav --stats - hi

@@ -2,10 +2,11 @@
  * plain streaming read of the same number of bytes in the same run. Prints one line per case: time,
  * GB/s of weights, GMAC/s, and the ratio to that read; medians with the spread between quartiles.
  *
- *     bench_kernels [--cached] [--cpu TIER] [THREADS [TYPE...]]
+ *     bench_kernels [--cached] [--plain] [--cpu TIER] [THREADS [TYPE...]]
  *
  * All cores, tiers and types unless given. --cached: matrices of fewer rows, which stay in the
- * caches of the cores, so that the time is that of the arithmetic. */
+ * caches of the cores, so that the time is that of the arithmetic. --plain: without the dot
+ * products of int8 that the CPU may add to a tier (base/cpu.h), to tell what they are worth. */
 #include "base/file.h"
 #include "kernels/packed.h"
 #include "nn/linear.h"
@@ -23,7 +24,7 @@ enum {
 };
 
 typedef struct choice {
-    bool cached;
+    bool cached, plain;
     bool tiers[MV_N_TIERS], types[MV_N_WTYPES];
     int n_threads;
 } choice;
@@ -143,7 +144,9 @@ static void run_case(const mv_exec *exec, mv_wtype type, const bench_case *c, co
 
 static void run_all(mv_pool *pool, const operands *ops, const choice *chosen) {
     for (int tier = 0; tier < MV_N_TIERS; tier++) {
-        mv_exec exec = {.kernels = mv_kernels_get((mv_tier)tier), .pool = pool};
+        mv_exec exec = {.pool = pool};
+        exec.kernels =
+            chosen->plain ? mv_kernels_plain((mv_tier)tier) : mv_kernels_get((mv_tier)tier);
         if (!exec.kernels || !chosen->tiers[tier]) continue;
         exec.room = ops->room;
         exec.room_bytes = mv_linear_room(MAX_BATCH, MAX_COLS);
@@ -173,15 +176,18 @@ static bool choose(int argc, char **argv, choice *chosen) {
         mv_tier tier;
         if (strcmp(argv[i], "--cached") == 0) {
             chosen->cached = true;
+        } else if (strcmp(argv[i], "--plain") == 0) {
+            chosen->plain = true;
         } else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc &&
                    mv_tier_from_name(argv[i + 1], &tier) && mv_kernels_get(tier)) {
             chosen->tiers[tier] = one_tier = true;
             i++;
         } else {
-            fprintf(stderr,
-                    "bench_kernels: '%s': use [--cached] [--cpu TIER that this machine has]"
-                    " [THREADS [TYPE...]]\n",
-                    argv[i]);
+            fprintf(
+                stderr,
+                "bench_kernels: '%s': use [--cached] [--plain] [--cpu TIER that this machine has]"
+                " [THREADS [TYPE...]]\n",
+                argv[i]);
             return false;
         }
     }

@@ -8,43 +8,40 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What a tier's packed products are without the instructions that this CPU adds, and the sources
- * that SIMDe compiles. */
+/* The sources that are compiled without the instructions that they use. */
 #if MV_TEST_SIMDE
 MV_TIER_DECLARE(avx512_simde);
 MV_PACKED_DECLARE(vnni_simde);
 MV_PACKED_DECLARE(amx_emulated);
-MV_PACKED_DECLARE(avx_vnni_emulated);
 static const mv_kernels simde_table = MV_TIER_TABLE(MV_TIER_AVX512, avx512_simde, vnni_simde);
-static const mv_kernels avx_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx_vnni_emulated);
-static const mv_kernels emulated_table = MV_TIER_TABLE(MV_TIER_AMX, avx512_simde, amx_emulated);
+static const mv_kernels amx_table = MV_TIER_TABLE(MV_TIER_AMX, avx512_simde, amx_emulated);
 #endif
-#if defined(__x86_64__)
-static const mv_kernels no_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx2);
-#elif defined(__aarch64__)
-static const mv_kernels no_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
+#if MV_TEST_AVX_VNNI
+MV_PACKED_DECLARE(avx_vnni_emulated);
+static const mv_kernels avx_vnni_table = MV_TIER_TABLE(MV_TIER_AVX2, avx2, avx_vnni_emulated);
 #endif
 
 size_t test_tiers(const test_tier **tiers) {
     static const size_t n_lanes[MV_N_TIERS] = {1, 8, 16, 16, 4};
-    static test_tier found[MV_N_TIERS + 4];
+    static const char *const without[MV_N_TIERS] = {
+        NULL, "avx2 without VNNI", "avx512 without VNNI", NULL, "neon without dot products"};
+    static test_tier found[2 * MV_N_TIERS + 3];
     size_t n = 0;
     for (int i = 0; i < MV_N_TIERS; i++) {
         const mv_kernels *kernels = mv_kernels_get((mv_tier)i);
+        const mv_kernels *plain = mv_kernels_plain((mv_tier)i);
         if (kernels) found[n++] = (test_tier){mv_tier_name((mv_tier)i), kernels, n_lanes[i]};
+        if (plain != kernels) found[n++] = (test_tier){without[i], plain, n_lanes[i]};
     }
-#if MV_TEST_SIMDE
-    if (mv_tier_available(MV_TIER_AVX2)) { /* that is what they are compiled for */
-        found[n++] = (test_tier){"avx512-simde", &simde_table, 16};
+#if MV_TEST_AVX_VNNI
+    if (mv_tier_available(MV_TIER_AVX2)) /* that is what it is compiled for, as the others are */
         found[n++] = (test_tier){"avx-vnni-emulated", &avx_vnni_table, 8};
-        found[n++] = (test_tier){"amx-emulated", &emulated_table, 16};
-    }
 #endif
-#if defined(__x86_64__)
-    if (mv_cpu_has_int8_dot(MV_TIER_AVX2))
-        found[n++] = (test_tier){"avx2 without AVX-VNNI", &no_vnni_table, 8};
-#elif defined(__aarch64__)
-    found[n++] = (test_tier){"neon without dot products", &no_dot_table, 4};
+#if MV_TEST_SIMDE
+    if (mv_tier_available(MV_TIER_AVX2)) {
+        found[n++] = (test_tier){"avx512-simde", &simde_table, 16};
+        found[n++] = (test_tier){"amx-emulated", &amx_table, 16};
+    }
 #endif
     *tiers = found;
     return n;

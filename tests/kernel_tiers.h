@@ -11,10 +11,10 @@ typedef struct test_tier {
     size_t n_lanes; /* of its vectors: the length of its sums */
 } test_tier;
 
-/* Scalar first; then the machine's own; then, where SIMDe was found, "avx512-simde", the avx512
- * tier's source without AVX-512 instructions, "avx-vnni-emulated" and "amx-emulated", likewise,
- * with dot products and tiles in plain C (tests/avx_vnni_emulation.h, amx_emulation.h); where the
- * CPU adds dot products to avx2 or neon, the tier without them. */
+/* Scalar first; then the machine's own, and where the CPU adds dot products to a tier, the tier
+ * without them, too; then sources without the instructions that they use: "avx-vnni-emulated", with
+ * dot products in plain C (tests/avx_vnni_emulation.h), and, where SIMDe was found, "avx512-simde"
+ * and "amx-emulated", the latter with tiles in plain C (tests/amx_emulation.h). */
 size_t test_tiers(const test_tier **tiers);
 
 /* n_bytes that end right at a PROT_NONE page (and begin at any address); free with test_guard_free.

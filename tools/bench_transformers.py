@@ -73,7 +73,7 @@ def run_marvis(a, work):
     assert status == 0, f"marvis failed: {status}"
     with open(stats) as f:
         s = json.load(f)
-    return {"seconds": s["seconds"], "rtf": s["rtf"], "first_audio_s": s["first_audio_s"],
+    return {"seconds": s["seconds"], "rtf": s["wall_s"] / s["seconds"], "first_audio_s": s["first_audio_s"],
             "first_frame_s": s["first_audio_s"], "n_prompt": s["n_prompt"],
             "peak_mb": peak_kb(usage) / 1024}
 

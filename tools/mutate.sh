@@ -3,6 +3,8 @@
 # the tree, and prints a Markdown table of the tests that noticed. Exits 1 when a mutation was not
 # noticed or no longer applies. Usage: tools/mutate.sh [PATTERN] > docs/MUTATIONS.md
 set -eu
+LC_ALL=C # the order of the lists
+export LC_ALL
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -165,7 +165,7 @@ static marvis_status start_session(dialogue_job *job, marvis_error *err) {
     if (status == MARVIS_OK && !cli_given(job->call, CLI_QUIET)) warn_of_script(job);
     if (status == MARVIS_OK) status = load_voices(job, err);
     r->model = cli_text(job->call, CLI_MODEL);
-    r->could_be_smaller = job->facts.could_be_smaller;
+    r->could_be_smaller = model_facts_could_be_smaller(&job->facts, job->call);
     r->load_s = job->loaded.load_s;
     r->cpu = marvis_engine_cpu(job->loaded.engine);
     r->n_threads = marvis_engine_n_threads(job->loaded.engine);

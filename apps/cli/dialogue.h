@@ -31,12 +31,13 @@ typedef struct dialogue_result {
     double seconds; /* of output */
     double load_s, voices_s, wall_s;
     double step_s;    /* of wall_s, in steps: without waiting for the sound card */
+    double made_s;    /* seconds of speech that these steps made: turns that are left out, too */
     size_t n_dropped; /* turns that the model's positions had no room for in the end */
     const char *cpu;
     int n_threads;
     bool plays; /* on the sound card */
     jitter_report played;
-    bool could_be_smaller; /* the model (model_facts.h) */
+    bool could_be_smaller; /* model_facts_could_be_smaller */
     bool is_kept;          /* a turn failed, and the output holds what was spoken before */
     const char *error;     /* why it failed, or NULL */
 } dialogue_result;

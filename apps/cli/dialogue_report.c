@@ -41,11 +41,15 @@ void dialogue_print_script(const dialogue_script *script) {
 }
 
 void dialogue_print_summary(const dialogue_result *r) {
+    int64_t n_retries = 0;
     if (!platform_stderr_is_terminal()) return;
     fprintf(stderr, "%zu turns, %.1f s of speech in %.1f s (real-time factor %.2f), seed %llu\n",
-            r->n_said, r->seconds, r->wall_s, r->seconds > 0 ? r->step_s / r->seconds : 0.0,
+            r->n_said, r->seconds, r->wall_s, r->made_s > 0 ? r->step_s / r->made_s : 0.0,
             (unsigned long long)r->settings.seed);
-    fputs(say_advice_when_slow(r->step_s, r->seconds, r->could_be_smaller), stderr);
+    for (size_t i = 0; i < r->n_said; i++)
+        n_retries += r->said[i].info.n_retries;
+    if (n_retries == 0 && r->played.n_gaps == 0)
+        fputs(say_advice_when_slow(r->step_s, r->made_s, r->could_be_smaller), stderr);
 }
 
 void dialogue_print_warnings(const dialogue_result *r) {
@@ -99,17 +103,16 @@ static json_t *result_json(const dialogue_result *r) {
     for (size_t i = 0; i < r->n_said; i++)
         json_array_append_new(turns, turn_json(r, i));
     return json_pack(
-        "{s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I, s:s, "
-        "s:o, s:o,"
-        " s:o}",
+        "{s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:i, s:s, s:I,"
+        " s:s, s:o, s:o, s:o}",
         "script", json_text(script, strlen(script)), "model", json_text(model, strlen(model)),
         "output", json_text(r->output, strlen(r->output)), "seed", (json_int_t)r->settings.seed,
         "layout", r->layout == MARVIS_VOICE_CONTEXT ? "context" : "match", "codebooks",
         r->settings.n_codebooks, "max_frames", r->settings.max_frames, "seconds", r->seconds,
-        "wall_s", r->wall_s, "step_s", r->step_s, "load_s", r->load_s, "voices_s", r->voices_s,
-        "n_dropped", (json_int_t)r->n_dropped, "threads", r->n_threads, "cpu", r->cpu,
-        "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version", marvis_version(), "turns",
-        turns, "played", say_played_json(r->plays, &r->played), "error",
+        "wall_s", r->wall_s, "step_s", r->step_s, "made_s", r->made_s, "load_s", r->load_s,
+        "voices_s", r->voices_s, "n_dropped", (json_int_t)r->n_dropped, "threads", r->n_threads,
+        "cpu", r->cpu, "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version",
+        marvis_version(), "turns", turns, "played", say_played_json(r->plays, &r->played), "error",
         r->error ? json_text(r->error, strlen(r->error)) : json_null());
 }
 

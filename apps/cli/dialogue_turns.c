@@ -106,7 +106,7 @@ static void show_progress(dialogue_job *job, const dialogue_said *said) {
     int64_t n_frames = said->n_frames;
     for (size_t i = 0; i < job->result.n_said; i++)
         n_frames += job->result.said[i].n_frames;
-    job->progress.step_s = job->result.step_s;
+    job->progress.factor = job->result.made_s > 0 ? job->result.step_s / job->result.made_s : 0;
     progress_update(&job->progress, (int)n_frames, to_seconds(job, job->n_samples),
                     platform_seconds() - job->start_s, said->info.timing.first_pcm_s);
 }
@@ -149,6 +149,7 @@ static marvis_status step_all(dialogue_job *job, const dialogue_turn *turn, marv
         said->n_frames = said->info.n_frames;
         said->stop = chunk.stop;
         if (status != MARVIS_OK || chunk.stop != MARVIS_STOP_NONE) return status;
+        job->result.made_s += to_seconds(job, (size_t)chunk.n_samples);
         if (turn->is_left_out) continue;
         if (!has_begun) {
             status = write_pause(job, turn, err);

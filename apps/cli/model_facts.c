@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/say_advice.h"
 #include "cli/support.h"
 #include "common/error.h"
 
@@ -16,10 +17,7 @@ marvis_status model_facts_read(model_facts *facts, const marvis_model *model, ma
     json_t *root = json_loads(text, 0, NULL), *of_model = json_object_get(root, "model");
     facts->speakers = json_incref(json_object_get(of_model, "speakers"));
     facts->languages = json_incref(json_object_get(of_model, "languages"));
-    json_t *classes = json_object_get(of_model, "classes");
-    const char *computed =
-        json_string_value(json_object_get(json_object_get(classes, "depth.ffn"), "computed"));
-    facts->could_be_smaller = computed && (strstr(computed, "f32") || strstr(computed, "f16"));
+    facts->is_large = say_advice_is_large(of_model);
     marvis_free(text);
     if (!root) return app_fail(err, MARVIS_ERR_MEMORY, "out of memory");
     json_decref(root);
@@ -30,6 +28,13 @@ void model_facts_free(model_facts *facts) {
     json_decref(facts->speakers);
     json_decref(facts->languages);
     *facts = (model_facts){0};
+}
+
+bool model_facts_could_be_smaller(const model_facts *facts, const cli_call *call) {
+    marvis_weights chosen = cli_weights_named(cli_text(call, CLI_WEIGHTS));
+    bool are_floats = chosen == MARVIS_WEIGHTS_AUTO || chosen == MARVIS_WEIGHTS_F32 ||
+                      chosen == MARVIS_WEIGHTS_BF16;
+    return are_floats && facts->is_large;
 }
 
 /* ---- speakers ------------------------------------------------------------------------------- */

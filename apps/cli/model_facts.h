@@ -12,13 +12,16 @@
 
 typedef struct model_facts {
     json_t *speakers, *languages; /* owned arrays, empty where nothing is declared */
-    bool could_be_smaller; /* most of its weights are in 16 or 32 bits: --weights mix is faster */
+    bool is_large;                /* say_advice_is_large */
 } model_facts;
 
 /* model_facts_free in any case. ERR_MEMORY. */
 MARVIS_CHECK marvis_status model_facts_read(model_facts *facts, const marvis_model *model,
                                             marvis_error *err);
 void model_facts_free(model_facts *facts);
+
+/* Whether --weights mix would be faster: the model is large, and the call has not chosen less. */
+bool model_facts_could_be_smaller(const model_facts *facts, const cli_call *call);
 
 /* *speaker: the number that --speaker gives, by itself or by a name that the model declares; as it
  * was without the option. ERR_CALL: no such name. */

@@ -236,7 +236,7 @@ static marvis_status start_speech(say_job *job, marvis_error *err) {
     int64_t max_frames;
     marvis_status status = choose_settings(job, &max_frames, err);
     if (status == MARVIS_OK) status = model_facts_read(&job->facts, model, err);
-    r->could_be_smaller = job->facts.could_be_smaller;
+    r->could_be_smaller = model_facts_could_be_smaller(&job->facts, job->call);
     if (status == MARVIS_OK)
         status = model_facts_speaker(&job->facts, job->call, &r->settings.speaker, err);
     if (status == MARVIS_OK)
@@ -299,7 +299,7 @@ static marvis_status note(say_job *job, double start, marvis_error *err) {
         job->progress.begun = job->progress.done;
         job->progress.begun_s = platform_seconds() - start;
     }
-    job->progress.step_s = r->step_s;
+    job->progress.factor = r->made_s > 0 ? r->step_s / r->made_s : 0;
     progress_update(&job->progress, (int)r->n_frames, r->seconds, platform_seconds() - start,
                     r->timing.first_pcm_s);
     return status;
@@ -332,6 +332,8 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
         double begun = platform_seconds();
         marvis_status status = marvis_speech_step(job->speech, &chunk, err);
         r->step_s += platform_seconds() - begun;
+        if (status == MARVIS_OK)
+            r->made_s += chunk.n_samples / (double)marvis_model_sample_rate(job->loaded.model);
         if (status == MARVIS_OK) status = note(job, start, err);
         if (status == MARVIS_OK) status = say_resume_save(&job->resume, job->speech, err);
         if (status != MARVIS_OK) return status;

@@ -25,6 +25,7 @@ typedef struct say_result {
     double load_s;
     double wall_s; /* from the first step to the last sample written */
     double step_s; /* of that, in steps: without waiting for text, a disk or the sound card */
+    double made_s; /* seconds of speech that these steps made: none of an earlier call's */
     marvis_session_timing timing;
     const char *cpu;
     int n_threads;
@@ -33,7 +34,7 @@ typedef struct say_result {
     double voice_load_s; /* spent on making it ready */
     bool plays;          /* on the sound card */
     jitter_report played;
-    bool could_be_smaller; /* the model (model_facts.h) */
+    bool could_be_smaller; /* model_facts_could_be_smaller */
 } say_result;
 
 /* The model's defaults, overridden by the options given. ERR_CALL: options that contradict each

@@ -167,6 +167,8 @@ static marvis_status poll(work *w, paragraph *p, marvis_error *err) {
         marvis_status status = marvis_speech_poll(p->speech, &chunk, err);
         if (status == MARVIS_OK) status = take(p, &chunk, err);
         if (status != MARVIS_OK) return status;
+        w->jobs->result->made_s +=
+            chunk.n_samples / (double)marvis_model_sample_rate(w->jobs->model);
         if (chunk.stop == MARVIS_STOP_NONE) continue;
         p->info.struct_size = sizeof p->info;
         marvis_speech_info_get(p->speech, &p->info);
@@ -269,9 +271,9 @@ static marvis_status step(work *w, marvis_error *err) {
         if (w->queue[i].worker >= 0) together[n++] = w->sessions[w->queue[i].worker];
     double begun = platform_seconds();
     marvis_status status = marvis_batch_step(w->batch, together, n, NULL, err);
-    w->jobs->result->step_s += platform_seconds() - begun;
     for (size_t i = 0; i < w->n_queue && status == MARVIS_OK; i++)
         status = poll(w, &w->queue[i], err);
+    w->jobs->result->step_s += platform_seconds() - begun;
     return status;
 }
 

@@ -14,7 +14,7 @@ json_t *say_pieces_json(const marvis_speech_info *info);
 /* null where nothing was played. */
 json_t *say_played_json(bool plays, const jitter_report *played);
 
-/* A warning where there were gaps. could_be_smaller: of the model (model_facts.h). */
+/* A warning where there were gaps. could_be_smaller: model_facts_could_be_smaller. */
 void say_warn_of_gaps(const jitter_report *played, bool could_be_smaller);
 
 #endif

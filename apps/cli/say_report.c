@@ -45,27 +45,26 @@ json_t *say_played_json(bool plays, const jitter_report *p) {
 
 static json_t *result_json(const say_result *r) {
     const char *model = r->model ? r->model : "built-in";
-    json_t *rtf = r->seconds > 0 ? json_real(r->step_s / r->seconds) : json_null();
+    json_t *rtf = r->made_s > 0 ? json_real(r->step_s / r->made_s) : json_null();
     json_t *first = r->n_frames > 0 ? json_real(r->timing.first_pcm_s) : json_null();
     json_t *voice =
         r->voice ? json_pack("{s:o, s:f, s:f}", "file", json_text(r->voice, strlen(r->voice)),
                              "seconds", r->voice_s, "load_s", r->voice_load_s)
                  : json_null();
     return json_pack(
-        "{s:o, s:o, s:o, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:f, s:o, s:f, s:f, s:f, s:f, "
-        "s:i, s:s,"
-        " s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b, s:o}",
+        "{s:o, s:o, s:o, s:I, s:i, s:I, s:f, s:s, s:f, s:o, s:f, s:f, s:f, s:o, s:f, s:f, s:f,"
+        " s:f, s:i, s:s, s:I, s:s, s:o, s:o, s:i, s:s, s:o, s:b, s:o}",
         "text", json_text(r->text, r->text_len), "model", json_text(model, strlen(model)), "output",
         json_text(r->output, strlen(r->output)), "seed", (json_int_t)r->settings.seed, "n_prompt",
         r->timing.n_prompt, "n_frames", (json_int_t)r->n_frames, "seconds", r->seconds, "stop",
         marvis_stop_text(r->stop), "load_s", r->load_s, "first_audio_s", first, "wall_s", r->wall_s,
-        "step_s", r->step_s, "rtf", rtf, "prefill_s", r->timing.prefill_s, "backbone_s",
-        r->timing.backbone_s, "depth_s", r->timing.depth_s, "codec_s", r->timing.codec_s, "threads",
-        r->n_threads, "cpu", r->cpu, "peak_rss_bytes", (json_int_t)platform_peak_rss(), "version",
-        marvis_version(), "settings", settings_json(&r->settings), "voice", voice, "n_reused",
-        r->timing.n_reused, "runaway", marvis_runaway_text(r->info.runaway), "pieces",
-        say_pieces_json(&r->info), "resumed", r->resumed, "played",
-        say_played_json(r->plays, &r->played));
+        "step_s", r->step_s, "made_s", r->made_s, "rtf", rtf, "prefill_s", r->timing.prefill_s,
+        "backbone_s", r->timing.backbone_s, "depth_s", r->timing.depth_s, "codec_s",
+        r->timing.codec_s, "threads", r->n_threads, "cpu", r->cpu, "peak_rss_bytes",
+        (json_int_t)platform_peak_rss(), "version", marvis_version(), "settings",
+        settings_json(&r->settings), "voice", voice, "n_reused", r->timing.n_reused, "runaway",
+        marvis_runaway_text(r->info.runaway), "pieces", say_pieces_json(&r->info), "resumed",
+        r->resumed, "played", say_played_json(r->plays, &r->played));
 }
 
 marvis_status say_write_stats(const say_result *result, out_file *file, marvis_error *err) {
@@ -81,13 +80,17 @@ marvis_status say_write_stats(const say_result *result, out_file *file, marvis_e
 }
 
 void say_print_summary(const say_result *r) {
+    char waited[40] = "";
     if (!platform_stderr_is_terminal()) return;
+    if (r->wall_s - r->step_s > r->wall_s / 10)
+        snprintf(waited, sizeof waited, ", %.1f s of them work", r->step_s);
     fprintf(stderr,
-            "%.1f s of speech in %.1f s (real-time factor %.2f), first audio after %.2f s, "
+            "%.1f s of speech in %.1f s%s (real-time factor %.2f), first audio after %.2f s, "
             "ended by %s, seed %llu\n",
-            r->seconds, r->wall_s, r->seconds > 0 ? r->step_s / r->seconds : 0.0,
+            r->seconds, r->wall_s, waited, r->made_s > 0 ? r->step_s / r->made_s : 0.0,
             r->timing.first_pcm_s, marvis_stop_text(r->stop), (unsigned long long)r->settings.seed);
-    fputs(say_advice_when_slow(r->step_s, r->seconds, r->could_be_smaller), stderr);
+    if (r->info.n_retries == 0 && r->played.n_gaps == 0) /* work of its own; told already */
+        fputs(say_advice_when_slow(r->step_s, r->made_s, r->could_be_smaller), stderr);
 }
 
 void say_warn_of_gaps(const jitter_report *played, bool could_be_smaller) {

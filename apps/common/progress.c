@@ -24,7 +24,7 @@ void progress_update(progress *p, int n_frames, double audio_s, double wall_s, d
     if (!p->enabled || n_frames == 0 || now - p->last_s < 0.1) return;
     width = snprintf(line, sizeof line,
                      "%d frames, %.1f s of speech, real-time factor %.2f, first audio %.2f s",
-                     n_frames, audio_s, audio_s > 0 ? p->step_s / audio_s : 0.0, first_s);
+                     n_frames, audio_s, p->factor, first_s);
     if (p->done > p->begun && p->begun > 0 && width < (int)sizeof line) {
         double left = (wall_s - p->begun_s) / (p->done - p->begun) * (1 - p->done);
         width += snprintf(line + width, sizeof line - (size_t)width, ", %.0f %%, %.0f:%02.0f left",

@@ -12,7 +12,7 @@ typedef struct progress {
     double done;    /* of all that is to be spoken, 0..1; 0: not known */
     double begun;   /* `done` when the clock was at begun_s, to tell how long the rest takes */
     double begun_s; /* of wall_s */
-    double step_s;  /* of work so far, without waiting for text or for the sound card */
+    double factor;  /* seconds of work for a second of speech, so far */
 } progress;
 
 void progress_init(progress *p, bool enabled);

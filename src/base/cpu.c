@@ -55,12 +55,7 @@ enum {
     XCR0_TILES = 0x60000 /* their configuration, their data */
 };
 #define LEAF7_AVX512VL (1u << 31)
-enum {
-    LEAF7_C_VNNI = 1 << 11,
-    LEAF7_D_AMX_TILE = 1 << 24,
-    LEAF7_D_AMX_INT8 = 1 << 25,
-    LEAF7_1_A_AVX_VNNI = 1 << 4 /* of subleaf 1 */
-};
+enum { LEAF7_C_VNNI = 1 << 11, LEAF7_D_AMX_TILE = 1 << 24, LEAF7_D_AMX_INT8 = 1 << 25 };
 
 static uint64_t read_xcr0(void) {
     uint32_t low, high;
@@ -116,15 +111,18 @@ bool mv_tier_available(mv_tier tier) {
     }
 }
 
+bool mv_cpuid_has_avx_vnni(uint32_t eax_7_0, uint32_t eax_7_1) {
+    return eax_7_0 >= 1 && eax_7_1 >> 4 & 1;
+}
+
 bool mv_cpu_has_int8_dot(mv_tier tier) {
     if (!mv_tier_available(tier)) return false;
 #if defined(__x86_64__)
-    uint32_t a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    uint32_t a, b, c, d, last;
+    if (!__get_cpuid_count(7, 0, &last, &b, &c, &d)) return false;
     if (tier == MV_TIER_AVX512) return has_all(c, LEAF7_C_VNNI);
-    /* leaf 7 says how many subleaves it has */
-    return tier == MV_TIER_AVX2 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
-           has_all(a, LEAF7_1_A_AVX_VNNI);
+    return tier == MV_TIER_AVX2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+           mv_cpuid_has_avx_vnni(last, a);
 #elif defined(__aarch64__) && defined(__linux__)
     return tier == MV_TIER_NEON && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP);
 #elif defined(__aarch64__) && defined(__APPLE__)

@@ -3,6 +3,7 @@
 #define MV_BASE_CPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum mv_tier {
     MV_TIER_SCALAR,
@@ -28,6 +29,10 @@ bool mv_tier_available(mv_tier tier);
 /* Whether the CPU and its system add dot products of int8 to an available tier: AVX-VNNI to avx2,
  * AVX-512 VNNI to avx512, arm64's to neon. amx needs those of avx512. */
 bool mv_cpu_has_int8_dot(mv_tier tier);
+
+/* Whether CPUID says AVX-VNNI: eax of leaf 7, subleaf 0, the number of the last subleaf, and eax of
+ * subleaf 1, which is not looked at where there is none. */
+bool mv_cpuid_has_avx_vnni(uint32_t eax_7_0, uint32_t eax_7_1);
 
 /* The best tier that is available and compiled in. Never amx, which no hardware has run so far: it
  * must be asked for by its name. */

@@ -19,25 +19,33 @@ static const mv_kernels neon_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon);
 static const mv_kernels neon_dot_table = MV_TIER_TABLE(MV_TIER_NEON, neon, neon_dot);
 #endif
 
-const mv_kernels *mv_kernels_get(mv_tier tier) {
-    if (!mv_tier_available(tier)) return NULL;
+/* dot: with the dot products of int8 that some CPUs of the tier have. */
+static const mv_kernels *table_of(mv_tier tier, bool dot) {
     switch (tier) {
     case MV_TIER_SCALAR: return &scalar_table;
 #if defined(__x86_64__)
 #if MV_HAVE_AVX_VNNI
-    case MV_TIER_AVX2: return mv_cpu_has_int8_dot(tier) ? &avx_vnni_table : &avx2_table;
+    case MV_TIER_AVX2: return dot ? &avx_vnni_table : &avx2_table;
 #else
     case MV_TIER_AVX2: return &avx2_table;
 #endif
-    case MV_TIER_AVX512: return mv_cpu_has_int8_dot(tier) ? &vnni_table : &avx512_table;
+    case MV_TIER_AVX512: return dot ? &vnni_table : &avx512_table;
 #if MV_HAVE_AMX
     case MV_TIER_AMX: return &amx_table;
 #endif
 #elif defined(__aarch64__)
-    case MV_TIER_NEON: return mv_cpu_has_int8_dot(tier) ? &neon_dot_table : &neon_table;
+    case MV_TIER_NEON: return dot ? &neon_dot_table : &neon_table;
 #endif
     default: return NULL;
     }
+}
+
+const mv_kernels *mv_kernels_get(mv_tier tier) {
+    return mv_tier_available(tier) ? table_of(tier, mv_cpu_has_int8_dot(tier)) : NULL;
+}
+
+const mv_kernels *mv_kernels_plain(mv_tier tier) {
+    return mv_tier_available(tier) ? table_of(tier, false) : NULL;
 }
 
 size_t mv_wtype_bytes(mv_wtype type) { return type == MV_W_F32 ? 4 : 2; }

@@ -108,4 +108,8 @@ const char *mv_wtype_name(mv_wtype type); /* "f32", "f16", "bf16", "int8", "q8",
 /* The table of a tier; NULL when it is not compiled in or this machine lacks it. */
 const mv_kernels *mv_kernels_get(mv_tier tier);
 
+/* Likewise, without the dot products of int8 that the CPU may add (base/cpu.h): the same bits more
+ * slowly, for tests and to measure what they are worth. */
+const mv_kernels *mv_kernels_plain(mv_tier tier);
+
 #endif

@@ -4,7 +4,7 @@
 #define MV_KERNELS_UNROLL_H
 
 #define INLINE static inline __attribute__((always_inline))
-#if defined(MV_SIMDE)
+#if defined(MV_SIMDE) || defined(MV_EMULATED)
 #define UNROLL /* minutes to compile: each operation is a loop of its own */
 #elif defined(__clang__)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

@@ -93,6 +93,7 @@ same 'JSON: who says what' "$temp/out" expected
 works 'JSON' dialogue scripts/play.json --model "$m" --seed 1 -o c.wav --stats c.json
 # 0.4, 0.5 + 2 recorded, 1 + 0.4, nothing, 0.5 + 0.4 s
 is 'JSON: length' "wav 24000 1 $((24000 * 52 / 10))" "$("$tool" audio c.wav)"
+is 'JSON: what the steps made, of three turns' 1.2 "$("$tool" json c.json made_s | awk '{printf "%.6g", $1}')"
 is 'JSON: the layout of the model' match "$("$tool" json c.json layout)"
 is 'JSON: recorded turns are told' 2 "$(grep -c '"recorded": "scripts/zeros' c.json)"
 # Anna's words, of 41 characters written out, and the new text in one segment; 25 frames of her voice

@@ -11,7 +11,9 @@ j() { # FILE ARGUMENT...
 
 printf 'It was a bright cold day in April.\n\n\n***\n\nThe hall smelt of boiled cabbage.\n \t\nThe end.' > book.txt
 works 'three paragraphs' say --model "$models/m" -q -o a.wav --stats stats.json --retries 0 --jobs 2 -f book.txt
-is 'three paragraphs: the real-time factor' 1 "$(stat_of rtf | awk '{print ($1 > 0)}')"
+sums() { awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2} END {print (n > 0 && all >= n)}' "$1"; }
+is 'three paragraphs: steps hold all stages' 1 "$(sums stats.json)"
+is 'three paragraphs: seconds that the steps made' 1 "$(stat_of made_s | awk '{print ($1 >= 1.2)}')"
 is 'three paragraphs: pieces' 3 "$(stat_of pieces.spoken)"
 is 'three paragraphs: frames' 15 "$(stat_of n_frames)"
 is 'three paragraphs: pauses between those that are spoken' "wav 24000 1 $((15 * 1920 + 2 * 9600))" \
@@ -50,6 +52,7 @@ if [ -s cut.wav.resume ]; then
     j cut.wav --resume --jobs 3 -f long.txt --stats stats.json
     same 'interrupted: the same samples as without' cut.wav two.wav
     is 'interrupted: it went on' true "$(stat_of resumed | tr 'TF' 'tf')"
+    is 'interrupted: what this call made' 1 "$(stat_of made_s | awk -v all="$(stat_of seconds)" '{print ($1 > 0 && $1 < all)}')"
     is 'interrupted: nothing else is left' '' "$(listing | grep -e resume -e partial)"
 else
     skip 'over before it was interrupted'

@@ -62,7 +62,7 @@ same 'lines from a file: the same' lines.wav direct.wav
     echo "$second"
 ) | "$marvis" say --model "$m" -q -o - --format raw --stats stats.json --retries 0 - > heard.raw
 is 'waiting for text is no work: real-time factor' 1 \
-    "$(stat_of wall_s | awk -v step="$(stat_of step_s)" -v rtf="$(stat_of rtf)" -v s="$(stat_of seconds)" \
+    "$(stat_of wall_s | awk -v step="$(stat_of step_s)" -v rtf="$(stat_of rtf)" -v s="$(stat_of made_s)" \
         '{d = step / s - rtf; print ($1 - step > 0.1 && step > 0 && d < 1e-6 && d > -1e-6)}')"
 
 # ---- interrupted --------------------------------------------------------------------------------
@@ -87,6 +87,7 @@ for extension in wav flac raw; do
     r "cut.$extension" --resume -f long.txt --stats stats.json
     same "$extension: the same samples as without" "cut.$extension" "whole.$extension"
     is "$extension: it went on" true "$(stat_of resumed | tr 'TF' 'tf')"
+    is "$extension: what this call made" 1 "$(stat_of made_s | awk -v all="$(stat_of seconds)" '{print ($1 > 0 && $1 < all)}')"
     is "$extension: nothing else is left" '' "$(listing | grep -e resume -e partial)"
 done
 r again.wav --resume -f long.txt

@@ -162,9 +162,11 @@ is 'statistics: seconds' 0.4 "$(stat_of seconds)"
 is 'statistics: stop' eos "$(stat_of stop)"
 is 'statistics: threads' 2 "$(stat_of threads)"
 is 'statistics: cpu' scalar "$(stat_of cpu)"
-for key in load_s first_audio_s wall_s step_s rtf prefill_s backbone_s depth_s codec_s peak_rss_bytes; do
+for key in load_s first_audio_s wall_s step_s made_s rtf prefill_s backbone_s depth_s codec_s peak_rss_bytes; do
     is "statistics: $key above 0" 1 "$(stat_of $key | awk '{print ($1 > 0)}')"
 done
+sums() { awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2} END {print (n > 0 && all >= n)}' "$1"; }
+is 'statistics: steps hold all stages' 1 "$(sums stats.json)"
 works 'statistics to standard output' say --model "$m" -o x.wav --stats - hi
 cp "$temp/out" stats.json
 is 'statistics to standard output: JSON' 5 "$(stat_of n_frames)"

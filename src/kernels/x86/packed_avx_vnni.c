@@ -4,7 +4,7 @@
 #include "kernels/x86/quantize_x86.h"
 #include "kernels/x86/vec_avx2.h"
 
-#ifdef MV_SIMDE
+#ifdef MV_EMULATED
 #include "avx_vnni_emulation.h"
 #elif !defined(__AVXVNNI__)
 #error "compile with -mavxvnni"

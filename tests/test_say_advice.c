@@ -33,6 +33,17 @@ static void weights_of_8_bits_are_small(void **state) {
     marvis_engine_destroy(&engine);
 }
 
+static void tables_are_looked_up(void **state) {
+    (void)state;
+    json_t *model = json_pack("{s:{s:{s:s, s:i}, s:{s:s, s:i}, s:{s:s, s:i}}}", "classes", "text",
+                              "computed", "bf16", "bytes", 100, "audio", "computed", "bf16",
+                              "bytes", 100, "depth.ffn", "computed", "q4", "bytes", 10);
+    assert_non_null(model);
+    assert_false(say_advice_is_large(model));
+    json_decref(model);
+    assert_false(say_advice_is_large(NULL)); /* nothing is known */
+}
+
 static void slow_speech_of_whole_weights_gets_advice(void **state) {
     (void)state;
     assert_non_null(strstr(say_advice_when_slow(2.7, 1.0, true), "--weights mix"));
@@ -51,6 +62,7 @@ static void gaps_are_answered_with_what_is_left(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_of_8_bits_are_small),
+        cmocka_unit_test(tables_are_looked_up),
         cmocka_unit_test(slow_speech_of_whole_weights_gets_advice),
         cmocka_unit_test(gaps_are_answered_with_what_is_left),
     };

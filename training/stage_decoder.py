@@ -11,9 +11,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 import common
+import listener
 import stage_codes
 from codec import Codec, MelHead
 from stage_codes import distances
+from voices import favoured
 
 LOW, FAR, HIGH = 24, 96, 12              # frames that the low-rate half sees, mostly and now and then; frames made audible
 RESOLUTIONS = (2048, 1024, 512, 256, 128)
@@ -81,6 +83,7 @@ class StageB(nn.Module):
     def __init__(self, filters):
         super().__init__()
         self.codec, self.head, self.loss = Codec(filters), MelHead(filters), SpectralLoss()
+        self.ears = []                   # of a listener, if any: in a list, so that it is no part of the state
 
     def render(self, codes, start):
         """-> 200 Hz features [B, C, 16 frames], audio of HIGH + 1 frames, its first sample's place in the stretch."""
@@ -99,7 +102,8 @@ class StageB(nn.Module):
         if not start:                    # the first frame only warms up the convolutions
             made, wanted = made[:, common.FRAME:], wanted[:, common.FRAME:]
         log_loss, linear, wave = self.loss(made, wanted)
-        return log_loss, linear, wave, self.feature_loss(low, features)
+        layers, phones = self.ears[0].distance(made, wanted) if self.ears else (torch.zeros(()), torch.zeros(()))
+        return log_loss, linear, wave, self.feature_loss(low, features), layers, phones
 
 
 def start_from(codec, path):
@@ -127,6 +131,7 @@ def main():
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--silent", type=float, default=0.15, help="share of the time in which only features are learnt")
     parser.add_argument("--favour", nargs="*", default=[], metavar="VOICE=TIMES", help="a voice that is harder than others")
+    parser.add_argument("--listener", help="of listener.py: what is made is to be heard by it as the teacher is")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--peak", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
@@ -138,6 +143,8 @@ def main():
     model.codec.quantizer.load_state_dict(stage_codes.load(args.codes, device).quantizer.state_dict())
     for part in model.codec.quantizer.parameters():
         part.requires_grad_(False)
+    if args.listener:
+        model.ears.append(listener.load(args.listener, device))
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=args.peak, betas=(0.8, 0.99), weight_decay=0.0, fused=True)
     progress, average = common.Progress(args.minutes, args.peak), common.Average(model.codec)
     if args.start and not args.out.exists():
@@ -149,7 +156,7 @@ def main():
         progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
         progress.step, average.state, average.n = state["step"], state["average"], state["step"]
     rng = np.random.default_rng(args.seed + progress.step)
-    favour = [(voice, float(times)) for voice, times in (f.split("=") for f in args.favour)]
+    favour = favoured(args.favour)
     crops = Crops(args.data, favour).refresh()
     if args.compile:
         model.codec.decoder.high = torch.compile(model.codec.decoder.high)
@@ -162,10 +169,10 @@ def main():
                                                                     FAR if rng.random() < 0.15 else LOW))
         if silent:
             mel = model.feature_loss(model.codec.low(model.codec.quantizer.decode(codes)), features)
-            log_loss = linear = wave = torch.zeros(())
+            log_loss = linear = wave = layers = phones = torch.zeros(())
         else:
-            log_loss, linear, wave, mel = model(codes, audio, features, start)
-        loss = log_loss + linear + 0.5 * wave + (1.0 if silent else 0.3) * mel
+            log_loss, linear, wave, mel, layers, phones = model(codes, audio, features, start)
+        loss = log_loss + linear + 0.5 * wave + (1.0 if silent else 0.3) * mel + layers + 0.5 * phones
         optimiser.param_groups[0]["lr"] = progress.rate()
         optimiser.zero_grad()
         loss.backward()
@@ -173,7 +180,8 @@ def main():
         optimiser.step()
         average.update()
         progress.step += 1
-        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("wave", wave.item()), ("features", mel.item()), ("norm", norm.item())):
+        for k, v in (("log_db", 10 * log_loss.item()), ("linear", linear.item()), ("wave", wave.item()), ("features", mel.item()), ("layers", layers.item()),
+                     ("phones", phones.item()), ("norm", norm.item())):
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
         if progress.step % 50 == 0:
             progress.log(**mean)

@@ -17,15 +17,17 @@ from torch import nn
 import common
 import stage_codes
 from codec import Encoder
+from voices import favoured
 
 LOOKAHEAD = 960
 
 
 class Streams:
-    """Stretches of utterances one after another, from the beginning of a stream."""
+    """Stretches of utterances one after another, from the beginning of a stream. `favour`: as of stage_decoder.py."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, favour=()):
         self.corpus = common.Corpus(folder)
+        self.weights = np.cumsum([dict(favour).get(label["voice"], 1.0) for _, label in self.corpus.utterances])
 
     def batch(self, rng, size, frames):
         audio = np.zeros((size, frames * common.FRAME + LOOKAHEAD), np.float32)
@@ -34,7 +36,7 @@ class Streams:
         for row in range(size):
             at = 0
             while at < frames:
-                i = int(rng.integers(len(self.corpus.utterances)))
+                i = int(np.searchsorted(self.weights, rng.random() * self.weights[-1], side="right"))
                 first = 0 if at or rng.random() < 0.5 else int(rng.integers(max(1, self.corpus.frames(i) - 6)))
                 n = min(self.corpus.frames(i) - first, frames - at)
                 audio[row, at * common.FRAME:(at + n) * common.FRAME] = self.corpus.audio(i, first, n)
@@ -76,6 +78,7 @@ def main():
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--peak", type=float, default=1.5e-3)
+    parser.add_argument("--favour", nargs="*", default=[], metavar="VOICE=TIMES", help="a voice that is harder than others")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hear", nargs="+", metavar="SHARD", help="no training: write what the encoder makes of these")
@@ -93,7 +96,8 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
         progress = common.Progress(args.minutes, args.peak, spent=state["seconds"])
         progress.step, average.state, average.n = state["step"], state["average"], state["step"]
-    rng, streams = np.random.default_rng(args.seed + progress.step), Streams(args.data)
+    favour = favoured(args.favour)
+    rng, streams = np.random.default_rng(args.seed + progress.step), Streams(args.data, favour)
     keep = lambda: common.save(args.out, model=encoder.state_dict(), average=average.state, optimiser=optimiser.state_dict(),
                                step=progress.step, seconds=progress.seconds(), filters=args.filters)
     mean, quantizer = {}, teacher.quantizer

@@ -16,6 +16,15 @@ VOICES = ("rms", "slt", "awb")                          # their number is the sp
 HELD_OUT, MARGIN, GROUP = (0.87, 1.15), 0.03, 4
 
 
+def favoured(options):
+    """VOICE=TIMES options -> (voice, times) pairs."""
+    pairs = [option.partition("=")[::2] for option in options]
+    for voice, times in pairs:
+        if voice not in VOICES or not times:
+            raise SystemExit(f"--favour {voice}={times}: one of {', '.join(VOICES)}, = and a number")
+    return [(voice, float(times)) for voice, times in pairs]
+
+
 def between(rng, low, high):
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 

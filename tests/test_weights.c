@@ -234,7 +234,7 @@ static void trap_44_codebooks_keep_their_distributions_in_8_bits(void **state) {
             if (quantised[i] == MARVIS_WEIGHTS_Q4)
                 assert_true(kl > 10 * all[1].kl[c] / (double)all[1].n_frames);
             else if (quantised[i] == MARVIS_WEIGHTS_MIX)
-                assert_true(kl < 0.02 && same > 0.8);
+                assert_true(kl < 0.02 && same > 0.7); /* ties are near above codebook 8 */
             else
                 assert_true(kl < 0.002 && same > 0.9);
         }

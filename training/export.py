@@ -24,14 +24,14 @@ SHARD_BYTES = 14_500_000
 def configuration(filters):
     from transformers import CsmConfig
     rope = lambda: {"rope_type": "default", "rope_theta": csm.THETA}
-    b, d = csm.BACKBONE, csm.DEPTH
+    b, d = csm.BACKBONE, csm.DEPTH      # 768 positions: conversations are learnt up to about so long
     depth = {"num_codebooks": common.BOOKS, "backbone_hidden_size": b["width"], "vocab_size": csm.N_AUDIO,
              "hidden_size": d["width"], "intermediate_size": d["inner"], "num_hidden_layers": d["layers"],
              "num_attention_heads": d["heads"], "num_key_value_heads": d["heads"], "head_dim": d["width"] // d["heads"],
              "max_position_embeddings": common.BOOKS + 1, "rope_parameters": rope()}
     return CsmConfig(num_codebooks=common.BOOKS, vocab_size=csm.N_AUDIO, text_vocab_size=csm.N_TEXT, hidden_size=b["width"],
                      intermediate_size=b["inner"], num_hidden_layers=b["layers"], num_attention_heads=b["heads"],
-                     num_key_value_heads=b["heads"], head_dim=b["width"] // b["heads"], max_position_embeddings=2048,
+                     num_key_value_heads=b["heads"], head_dim=b["width"] // b["heads"], max_position_embeddings=768,
                      bos_token_id=csm.BOS, eos_token_id=csm.EOS, pad_token_id=csm.PAD, audio_token_id=csm.AUDIO,
                      audio_eos_token_id=csm.AUDIO_EOS, codebook_pad_token_id=common.BOOK_SIZE + 2, codebook_eos_token_id=0,
                      rope_parameters=rope(), tie_codebooks_embeddings=True, depth_decoder_config=depth,
@@ -67,7 +67,7 @@ def write_tokenizer(path):
     path.write_text(json.dumps(tokenizer, ensure_ascii=False, indent=1) + "\n")
     names = {"bos_token": special[csm.BOS], "eos_token": special[csm.EOS], "pad_token": special[csm.PAD]}
     (path.parent / "tokenizer_config.json").write_text(json.dumps(
-        {**names, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 2048}, indent=2) + "\n")
+        {**names, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 768}, indent=2) + "\n")
 
 
 def fold_codebooks(state):

@@ -25,7 +25,7 @@ BREAKS = [
     ("top-k", "nothing: temperature 0.9 and top-k 50, as where a model says nothing", None, MARVIS + "--top-k 50", "engine"),
     ("top-k", "temperature 0.9 without top-k", None, MARVIS + "--top-k 0", "engine"),
     ("temperature", "temperature 1.5, top-k 50", None, "--temperature 1.5 --depth-temperature 1.5 --top-k 50", "engine"),
-    ("32 codebooks", "a quarter of the codebooks, as 8 of 32", None, "--codebooks 2", "engine"),
+    ("32 codebooks", "a quarter of the codebooks: 3 of 14, as 8 of 32", None, "--codebooks 3", "engine"),
     ("EOS", "the frame of zeros is not known", (SESSION, r"(static bool is_eos\([^\n]*\{\n)", r"\1    if (s) return false;\n"),
      "", "engine"),
     ("chunk size, reverb", "the codec begins anew at every chunk",

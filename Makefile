@@ -47,7 +47,7 @@ endif
 
 install: $(BUILD)/build.ninja
 	$(MESON) configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
-	$(NINJA) -C $(BUILD)
+	$(MAKE) all
 	DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
 
 # UBSan's findings end the program, as ASan's do.

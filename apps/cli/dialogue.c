@@ -197,6 +197,7 @@ static int dialogue(dialogue_job *job) {
         return cli_fail(&err, true);
     progress_init(&job->progress, !quiet);
     if (start_session(job, &err) != MARVIS_OK) return cli_fail(&err, true);
+    say_warn_of_codebooks(call, job->loaded.model);
     failed = dialogue_perform(job, &err);
     if (failed != MARVIS_OK && !r->is_kept) return cli_fail(&err, !job->output_failed);
     if (!quiet) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/say_json.h"
 #include "common/audio_file.h"
 #include "common/error.h"
 #include "common/platform.h"
@@ -149,7 +150,7 @@ static marvis_status step_all(dialogue_job *job, const dialogue_turn *turn, marv
         said->n_frames = said->info.n_frames;
         said->stop = chunk.stop;
         if (status != MARVIS_OK || chunk.stop != MARVIS_STOP_NONE) return status;
-        job->result.made_s += to_seconds(job, (size_t)chunk.n_samples);
+        job->result.made_s += made_seconds(&chunk, job->loaded.model);
         if (turn->is_left_out) continue;
         if (!has_begun) {
             status = write_pause(job, turn, err);

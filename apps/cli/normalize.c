@@ -108,9 +108,7 @@ static marvis_status print_all(text_stream *t, marvis_error *err) {
     }
     if (blank) return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", t->name);
     return app_fail(err, MARVIS_ERR_INPUT,
-                    "%s: nothing in it is spoken, only emoji, signs or markup; 'marvis say "
-                    "--no-normalize' takes it as it is",
-                    t->name);
+                    "%s: nothing in it is spoken, only emoji, signs or markup", t->name);
 }
 
 static marvis_status print_stream(const cli_call *call, const char *path, marvis_error *err) {

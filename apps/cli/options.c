@@ -38,10 +38,10 @@ enum {
 #define SEED_MAX 9007199254740992.0
 
 static const option_row options[CLI_N_OPTIONS] = {
-    [CLI_MODEL] = {"--model", 0, TEXT, "MODEL", 0, 0,
-                   SPOKEN | CMD_BENCH | CMD_TRACE | CODEC | VOICE,
-                   "folder, .safetensors file, or OWNER/NAME in the Hugging Face cache; without it "
-                   "the built-in voice speaks"},
+    [CLI_MODEL] =
+        {"--model", 0, TEXT, "MODEL", 0, 0, SPOKEN | CMD_BENCH | CMD_TRACE | CODEC | VOICE,
+         "folder, .safetensors or .gguf file, or OWNER/NAME in the Hugging Face cache; without it "
+         "the built-in voice speaks"},
     [CLI_CODEC] = {"--codec", 0, TEXT, "FILE", 0, 0,
                    SPOKEN | CMD_BENCH | CMD_INFO | CMD_QUANTIZE | CODEC | VOICE,
                    "weights of the Mimi codec, where the model's folder has none"},
@@ -100,9 +100,11 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_FORMAT] = {"--format", 0, CHOICE, "wav|flac|opus|ogg|mp3|raw|f32", 0, 0, SPEAKS,
                     "format of the speech whatever the name says; raw is bare 16-bit samples, f32 "
                     "bare floats"},
-    [CLI_TYPE] = {"--type", 0, TEXT, "TYPES", 0, 0, CMD_QUANTIZE,
-                  "mix, f32, f16, bf16, q8, q4 or int8, then exceptions as in "
-                  "q8,depth.ffn=q4 (default mix: 8 bits, 4 in the depth decoder's feed-forward)"},
+    [CLI_TYPE] =
+        {"--type", 0, TEXT, "TYPES", 0, 0, CMD_QUANTIZE,
+         "mix, f32, f16, bf16, q8, q4 or int8, then exceptions as in "
+         "q8,depth.ffn=q4 (default mix: 8 bits, 4 in the depth decoder's feed-forward, tables "
+         "as they are)"},
     [CLI_CALIBRATE] = {"--calibrate", 0, INTEGER, "N", 0, 1000000, CMD_QUANTIZE,
                        "let the model speak N frames first, and store those columns best that "
                        "carry most; 0: all alike (default 256 where something gets 4 bits)"},
@@ -130,12 +132,15 @@ static const option_row options[CLI_N_OPTIONS] = {
     [CLI_SEED] = {"--seed", 0, INTEGER, "N", 0, SEED_MAX, SPOKEN,
                   "seed of the random numbers: the same gives the same speech (default: a new one "
                   "each time, reported)"},
-    [CLI_CODEBOOKS] = {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_BENCH | CMD_CODEC_ENCODE,
-                       "codebooks to use: fewer cost less and are less clear (default all)"},
+    [CLI_CODEBOOKS] =
+        {"--codebooks", 0, INTEGER, "N", 1, 1024, CMD_BENCH | CMD_CODEC_ENCODE,
+         "codebooks to use: fewer cost less and are less clear; with a few words are lost (default "
+         "all)"},
     /* the same name as that of the other commands */
-    [CLI_CODEBOOKS_SPOKEN] = {"--codebooks", 0, AUTO, "N|auto", 1, 1024, SPOKEN,
-                              "codebooks to use: fewer cost less and are less clear; auto: the "
-                              "most that keep real time here, measured first (default all)"},
+    [CLI_CODEBOOKS_SPOKEN] =
+        {"--codebooks", 0, AUTO, "N|auto", 1, 1024, SPOKEN,
+         "codebooks to use: fewer cost less and are less clear, and with less than 8 words are "
+         "lost; auto: the most that keep real time here, measured first (default all)"},
     [CLI_MAX_SECONDS] = {"--max-seconds", 0, NUMBER, "S", 0.001, 86400, SPOKEN,
                          "longest speech (default 90 for each piece of the text)"},
     [CLI_CHUNK_FRAMES] = {"--chunk-frames", 0, INTEGER, "N", 1, 1024, SPEAKS,

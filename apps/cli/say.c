@@ -10,6 +10,7 @@
 #include "cli/model_facts.h"
 #include "cli/say.h"
 #include "cli/say_jobs.h"
+#include "cli/say_json.h"
 #include "cli/say_resume.h"
 #include "cli/say_sink.h"
 #include "cli/say_text.h"
@@ -332,8 +333,7 @@ static marvis_status step_all(say_job *job, double start, marvis_error *err) {
         double begun = platform_seconds();
         marvis_status status = marvis_speech_step(job->speech, &chunk, err);
         r->step_s += platform_seconds() - begun;
-        if (status == MARVIS_OK)
-            r->made_s += chunk.n_samples / (double)marvis_model_sample_rate(job->loaded.model);
+        if (status == MARVIS_OK) r->made_s += made_seconds(&chunk, job->loaded.model);
         if (status == MARVIS_OK) status = note(job, start, err);
         if (status == MARVIS_OK) status = say_resume_save(&job->resume, job->speech, err);
         if (status != MARVIS_OK) return status;
@@ -488,6 +488,7 @@ static int say(say_job *job) {
         return cli_fail(&err, true);
     progress_init(&job->progress, !quiet);
     if (start_speech(job, &err) != MARVIS_OK) return cli_fail(&err, true);
+    say_warn_of_codebooks(call, job->loaded.model);
     if (speak(job, &err) != MARVIS_OK) {
         marvis_error ignored; /* the card has gone; the file is complete, and so are they */
         if (job->player.is_finished && job->stats.fd >= 0)

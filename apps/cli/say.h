@@ -25,7 +25,7 @@ typedef struct say_result {
     double load_s;
     double wall_s; /* from the first step to the last sample written */
     double step_s; /* of that, in steps: without waiting for text, a disk or the sound card */
-    double made_s; /* seconds of speech that these steps made: none of an earlier call's */
+    double made_s; /* seconds of speech that these steps made: no pauses, no earlier call's */
     marvis_session_timing timing;
     const char *cpu;
     int n_threads;
@@ -41,6 +41,9 @@ typedef struct say_result {
  * other or the model. */
 MARVIS_CHECK marvis_status say_settings(const cli_call *call, const marvis_model *model,
                                         marvis_session_settings *settings, marvis_error *err);
+
+/* A line where --codebooks leaves too few to be understood. */
+void say_warn_of_codebooks(const cli_call *call, const marvis_model *model);
 
 /* Writes the result as a JSON object. */
 MARVIS_CHECK marvis_status say_write_stats(const say_result *result, out_file *file,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/say_json.h"
 #include "cli/support.h"
 #include "common/error.h"
 #include "common/platform.h"
@@ -167,8 +168,7 @@ static marvis_status poll(work *w, paragraph *p, marvis_error *err) {
         marvis_status status = marvis_speech_poll(p->speech, &chunk, err);
         if (status == MARVIS_OK) status = take(p, &chunk, err);
         if (status != MARVIS_OK) return status;
-        w->jobs->result->made_s +=
-            chunk.n_samples / (double)marvis_model_sample_rate(w->jobs->model);
+        w->jobs->result->made_s += made_seconds(&chunk, w->jobs->model);
         if (chunk.stop == MARVIS_STOP_NONE) continue;
         p->info.struct_size = sizeof p->info;
         marvis_speech_info_get(p->speech, &p->info);

@@ -8,6 +8,12 @@
 #include "common/jitter_buffer.h"
 #include "marvis.h"
 
+/* Seconds of speech in a chunk; none in one of silence. */
+static inline double made_seconds(const marvis_chunk *chunk, const marvis_model *model) {
+    if (chunk->n_frames == 0) return 0;
+    return chunk->n_samples / (double)marvis_model_sample_rate(model);
+}
+
 /* The pieces of a text: of this call, where it went on from an earlier one. */
 json_t *say_pieces_json(const marvis_speech_info *info);
 

@@ -7,6 +7,8 @@
 #include "common/error.h"
 #include "common/platform.h"
 
+enum { FEW_CODEBOOKS = 8 }; /* fewer, and speech is none: what --codebooks auto keeps to, too */
+
 /* An option of the backbone goes for the depth decoder too, unless that has its own. */
 static void set_sampling(const cli_call *call, marvis_session_settings *settings) {
     marvis_sampling *first = &settings->codebook0, *depth = &settings->depth;
@@ -85,4 +87,12 @@ marvis_status say_settings(const cli_call *call, const marvis_model *model,
     settings->eos_bias = (float)cli_number(call, CLI_EOS_BIAS, 0);
     settings->chunk_frames = cli_integer(call, CLI_CHUNK_FRAMES, settings->chunk_frames);
     return n_codebooks < 0 ? choose_codebooks(call, model, settings, err) : MARVIS_OK;
+}
+
+void say_warn_of_codebooks(const cli_call *call, const marvis_model *model) {
+    int n = cli_integer(call, CLI_CODEBOOKS_SPOKEN, 0), n_all = marvis_model_n_codebooks(model);
+    if (n > 0 && n < FEW_CODEBOOKS && n < n_all && !cli_given(call, CLI_QUIET))
+        cli_complain("warning: --codebooks %d: models learn from all of theirs, here %d; with less "
+                     "than %d words are lost",
+                     n, n_all, FEW_CODEBOOKS);
 }

@@ -45,8 +45,7 @@ static void drop_mark(say_text *t) {
 marvis_status say_text_empty(const say_text *t, marvis_error *err) {
     if (!t->any) return app_fail(err, MARVIS_ERR_INPUT, "%s: there is no text to speak", t->name);
     return app_fail(err, MARVIS_ERR_INPUT, "%s: nothing in it is spoken, only emoji, signs%s",
-                    t->name,
-                    t->verbatim ? "" : " or markup; 'marvis say --no-normalize' takes it as it is");
+                    t->name, t->verbatim ? "" : " or markup");
 }
 
 /* Of a text that is there as a whole. */

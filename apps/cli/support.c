@@ -255,9 +255,7 @@ marvis_status cli_read_speech(const cli_call *call, const char *positional, char
         status = normalize(text, len_bytes, err);
         if (status == MARVIS_OK && *len_bytes == 0)
             status = app_fail(err, MARVIS_ERR_INPUT,
-                              "%s: nothing in it is spoken, only emoji, signs or markup; "
-                              "'marvis say --no-normalize' takes it as it is",
-                              name);
+                              "%s: nothing in it is spoken, only emoji, signs or markup", name);
     }
     if (status != MARVIS_OK) {
         free(*text);

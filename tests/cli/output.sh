@@ -167,6 +167,11 @@ for key in load_s first_audio_s wall_s step_s made_s rtf prefill_s backbone_s de
 done
 sums() { awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2} END {print (n > 0 && all >= n)}' "$1"; }
 is 'statistics: steps hold all stages' 1 "$(sums stats.json)"
+run "$marvis" say --model "$m" --codebooks 2 -o x.wav hi
+is 'few codebooks' 0 "$status"
+is 'few codebooks: a warning' 1 "$(grep -c 'warning: --codebooks 2: .* here 32' "$temp/err")"
+works 'eight codebooks' say --model "$m" --codebooks 8 -o x.wav hi
+is 'eight codebooks: none' '' "$(cat "$temp/err")"
 works 'statistics to standard output' say --model "$m" -o x.wav --stats - hi
 cp "$temp/out" stats.json
 is 'statistics to standard output: JSON' 5 "$(stat_of n_frames)"

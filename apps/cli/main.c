@@ -131,6 +131,23 @@ static void print_help(void) {
            "Exit status: 0 done, 1 the work failed, 2 the call or its input was wrong.\n");
 }
 
+/* Of "voice" the commands that begin with it; false where none does. */
+static bool print_group_help(const char *word) {
+    size_t n = strlen(word);
+    bool any = false;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strncmp(commands[i].name, word, n) != 0 || commands[i].name[n] != ' ') continue;
+        printf("  marvis %-13s %s\n", commands[i].name, commands[i].summary);
+        any = true;
+    }
+    if (any) printf("\n  marvis help %s COMMAND   what a command takes\n", word);
+    return any;
+}
+
+static bool asks_for_help(const char *word) {
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static void print_command_help(const cli_command *command) {
     printf("usage: marvis %s %s\n\n%s.\n", command->name, command->usage, command->summary);
     if (*command->details) printf("%s\n", command->details);
@@ -210,17 +227,19 @@ static int run(int argc, char **argv) {
         printf("marvis %s\n", marvis_version());
         return CLI_DONE;
     }
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+    if (asks_for_help(word)) {
         if (argc == 1) {
             print_help();
             return CLI_DONE;
         }
         command = find_command(argc - 1, argv + 1, &n_words);
+        if (!command && argc == 2 && print_group_help(argv[1])) return CLI_DONE;
         if (!command) return unknown_command(argc - 1, argv + 1);
         print_command_help(command);
         return CLI_DONE;
     }
     command = find_command(argc, argv, &n_words);
+    if (!command && argc == 2 && asks_for_help(argv[1]) && print_group_help(word)) return CLI_DONE;
     if (!command) return unknown_command(argc, argv);
     return run_command(command, argc - n_words, argv + n_words);
 }

@@ -197,8 +197,11 @@ static marvis_status open_with(marvis_engine *engine, const char *path,
         MV_TRY(mv_model_check_settings(settings, err));
         chosen = *settings;
     }
-    if (!engine || !path || !path[0])
+    if (!engine || !path)
         return mv_fail(err, MARVIS_ERR_CALL, "a model needs an engine and a path");
+    if (!path[0])
+        return mv_fail(err, MARVIS_ERR_CALL,
+                       "the name of the model is empty: give a folder, a file or OWNER/NAME");
     marvis_model *model = mv_alloc(1, sizeof *model);
     if (!model) return mv_fail_memory(err, sizeof *model, "the model");
     model->engine = engine;

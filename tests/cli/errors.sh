@@ -101,7 +101,13 @@ for options in '' --no-normalize; do
 done
 
 fails 2 'create, list, show, remove' voice
-fails 2 'encode' codec --help
+fails 2 'encode' codec
+for call in 'voice --help' 'help voice' 'voice -h'; do
+    works "$call" $call
+    is "$call: its four commands" 4 "$(grep -c '^  marvis voice ' "$temp/out")"
+done
+fails 2 'unknown command' help nothing
+fails 2 'the name of the model is empty' info ''
 
 # ---- output -------------------------------------------------------------------------------------
 fails 2 '--output is missing'     say --model "$m" hi

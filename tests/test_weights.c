@@ -12,6 +12,7 @@ static const marvis_weights quantised[] = {MARVIS_WEIGHTS_INT8, MARVIS_WEIGHTS_Q
                                            MARVIS_WEIGHTS_MIX, MARVIS_WEIGHTS_Q4};
 static const char *const names[] = {"int8", "q8", "mix", "q4"};
 enum { N_QUANTISED = 4, MAX_CODEBOOKS = 32 };
+#define NEAR_TIE 0.05f /* of f32's logits: so near, either code may be called the best */
 
 /* ---- comparing --------------------------------------------------------------------------------
  */
@@ -19,7 +20,7 @@ enum { N_QUANTISED = 4, MAX_CODEBOOKS = 32 };
 /* What quantisation did to each codebook, over all frames. */
 typedef struct damage {
     double kl[MAX_CODEBOOKS];   /* mean Kullback-Leibler divergence from f32, nats */
-    size_t same[MAX_CODEBOOKS]; /* frames whose likeliest code is the same */
+    size_t same[MAX_CODEBOOKS]; /* frames whose likeliest code is the same, near ties aside */
     size_t n_frames;
 } damage;
 
@@ -50,7 +51,7 @@ static void compare(damage *d, const golden *g, const float *exact, const float 
             const float *p = exact + (t * g->n_codebooks + c) * g->vocab;
             const float *q = logits + (t * g->n_codebooks + c) * g->vocab;
             d->kl[c] += divergence(p, q, g->vocab);
-            d->same[c] += best_of(p, g->vocab) == best_of(q, g->vocab);
+            d->same[c] += p[best_of(p, g->vocab)] - p[best_of(q, g->vocab)] < NEAR_TIE;
         }
     d->n_frames += g->n_frames;
 }
@@ -197,7 +198,7 @@ static void sentence_close(golden *g) {
  * codebook, against f32, on frames that are given. 8 bits must not; 4 bits do, by far. */
 static void trap_44_codebooks_keep_their_distributions_in_8_bits(void **state) {
     (void)state;
-    enum { N_SENTENCES = 4 };
+    enum { N_SENTENCES = 12 };
     marvis_error err;
     marvis_engine *engine = engine_open(NULL, 2);
     const char *path = test_path("../models/builtin");
@@ -234,7 +235,7 @@ static void trap_44_codebooks_keep_their_distributions_in_8_bits(void **state) {
             if (quantised[i] == MARVIS_WEIGHTS_Q4)
                 assert_true(kl > 10 * all[1].kl[c] / (double)all[1].n_frames);
             else if (quantised[i] == MARVIS_WEIGHTS_MIX)
-                assert_true(kl < 0.02 && same > 0.7); /* ties are near above codebook 8 */
+                assert_true(kl < 0.02 && same > 0.8);
             else
                 assert_true(kl < 0.002 && same > 0.9);
         }

@@ -2,7 +2,6 @@
 # builtin.sh - marvis with the voice of the repository, which is as large as one that is used: what it
 # speaks, its speakers by name, text that it cannot speak. Run by run.sh.
 
-stat_of() { "$tool" json stats.json "$1"; }
 
 v=$root/models/builtin
 if [ ! -d "$v" ]; then

@@ -1,7 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # jobs.sh - marvis say --jobs: paragraphs at once, in their order, the same however many. Run by run.sh.
 
-stat_of() { "$tool" json stats.json "$1"; }
 j() { # FILE ARGUMENT...
     file=$1
     shift
@@ -11,8 +10,7 @@ j() { # FILE ARGUMENT...
 
 printf 'It was a bright cold day in April.\n\n\n***\n\nThe hall smelt of boiled cabbage.\n \t\nThe end.' > book.txt
 works 'three paragraphs' say --model "$models/m" -q -o a.wav --stats stats.json --retries 0 --jobs 2 -f book.txt
-sums() { awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2} END {print (n > 0 && all >= n)}' "$1"; }
-is 'three paragraphs: steps hold all stages' 1 "$(sums stats.json)"
+is 'three paragraphs: steps hold all stages' 1 "$(steps_hold_stages stats.json)"
 is 'three paragraphs: seconds that the steps made' 1 "$(stat_of made_s | awk '{print ($1 >= 1.2)}')"
 is 'three paragraphs: pieces' 3 "$(stat_of pieces.spoken)"
 is 'three paragraphs: frames' 15 "$(stat_of n_frames)"

@@ -3,7 +3,6 @@
 # an interrupted speech that goes on. Run by run.sh.
 
 m=$models/m
-stat_of() { "$tool" json stats.json "$1"; }
 size() { wc -c < "$1" | tr -d ' '; }
 
 # m speaks 5 frames whatever the text, and every piece of it.

@@ -9,7 +9,6 @@ bytes_at() { # FILE OFFSET COUNT: as hexadecimal digits
     od -A n -t x1 -j "$2" -N "$3" "$1" | tr -d ' \n'
 }
 size() { wc -c < "$1" | tr -d ' '; }
-stat_of() { "$tool" json stats.json "$1"; }
 
 # ---- formats ------------------------------------------------------------------------------------
 # Five frames of 1920 samples: 19200 bytes and a header of 44.
@@ -165,8 +164,7 @@ is 'statistics: cpu' scalar "$(stat_of cpu)"
 for key in load_s first_audio_s wall_s step_s made_s rtf prefill_s backbone_s depth_s codec_s peak_rss_bytes; do
     is "statistics: $key above 0" 1 "$(stat_of $key | awk '{print ($1 > 0)}')"
 done
-sums() { awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2} END {print (n > 0 && all >= n)}' "$1"; }
-is 'statistics: steps hold all stages' 1 "$(sums stats.json)"
+is 'statistics: steps hold all stages' 1 "$(steps_hold_stages stats.json)"
 run "$marvis" say --model "$m" --codebooks 2 -o x.wav hi
 is 'few codebooks' 0 "$status"
 is 'few codebooks: a warning' 1 "$(grep -c 'warning: --codebooks 2: .* here 32' "$temp/err")"

@@ -49,6 +49,15 @@ run() {
     status=$?
 }
 
+# stat_of KEY: of the statistics in stats.json
+stat_of() { "$tool" json stats.json "$1"; }
+
+# steps_hold_stages FILE: 1 where the time in steps is no less than that of their stages
+steps_hold_stages() {
+    awk -F '[:,]' '/"(prefill|backbone|depth|codec)_s"/ {n += $2} /"step_s"/ {all = $2}
+        END {print (n > 0 && all >= n)}' "$1"
+}
+
 # is NAME EXPECTED ACTUAL
 is() {
     if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected '$2', got '$3'"; fi
